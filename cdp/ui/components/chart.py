@@ -25,8 +25,7 @@ _STEP = 8
 
 
 def load_plotly() -> None:
-    """Hand the browser the plotly.js of the installed wheel, once a page; ``chart`` waits for it.
-    Call it outside polled fragments."""
+    """Hand the browser plotly.js, once a page; call it outside polled fragments."""
     renderer("plotly", isolated=False)(key="cdp_plotly", data=_plotly_source())
 
 
@@ -36,8 +35,7 @@ def chart(figure: go.Figure, *, key: str, alt: str) -> None:
 
 
 def packed_chart(packed: bytes, *, key: str) -> None:
-    """Draw or redraw what ``pack`` made of a figure; the same bytes again cost next to nothing and
-    leave the drawing alone."""
+    """Draw or redraw what ``pack`` made; the same bytes again cost next to nothing."""
     renderer("chart", isolated=False)(key=key, data=packed)
 
 

@@ -29,8 +29,7 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class MapEvent:
-    """What was done on the map. selected: point numbers in the lasso or box, ascending, None where
-    there is none; picked: the point that was clicked last."""
+    """Point numbers in the lasso or box, None where there is none; the point clicked last."""
 
     selected: tuple[int, ...] | None
     picked: int | None
@@ -57,8 +56,7 @@ def card_of(embedding: Embedding, scores: Mapping[str, np.ndarray]) -> dict[str,
 
 @dataclass(frozen=True)
 class Thumbs:
-    """Picture i belongs to point i. key: names the points; images: (n,h,w,c) uint8, c 1 (grey) or 3
-    (RGB)."""
+    """Picture i is of point i. key: names the points; images: (n,h,w,1 or 3) uint8."""
 
     key: str
     images: np.ndarray
@@ -93,8 +91,7 @@ class Thumbs:
 
 
 def block_means(images: np.ndarray, block: int) -> np.ndarray:
-    """(n,H,W,C) uint8 -> (n,H//block,W//block,C) uint8: means over block x block pixels, halves
-    rounded up."""
+    """(n,H,W,C) uint8 -> (n,H//block,W//block,C) uint8, halves rounded up."""
     if block == 1:
         return np.ascontiguousarray(images)
     n, height, width, channels = images.shape
@@ -111,8 +108,7 @@ def block_means(images: np.ndarray, block: int) -> np.ndarray:
 
 
 def load_thumbs(thumbs: Thumbs | None) -> None:
-    """Hand the browser the pictures, once a page; ``embedding_map`` finds them by their key. Call
-    it outside polled fragments."""
+    """Hand the browser the pictures, once a page; call it outside polled fragments."""
     if thumbs is not None:
         renderer("thumbs")(key=f"cdp_thumbs_{thumbs.key}", data=thumbs.payload)
 

@@ -1,24 +1,28 @@
-"""Grids of images side by side that fill in without flicker; an image is chosen by click or by
-arrow keys and Enter."""
+"""Grids of images side by side that fill in without flicker; a click or Enter chooses one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, Self
 
+from cdp.figures.palette import NEUTRAL, Sign
 from cdp.ui.components import renderer
 
 
 @dataclass(frozen=True)
 class Grid:
-    """One grid. src: PNG data URL of all cells in rows; color and dash: its fixed sign, as on every
-    chart."""
+    """One grid. src: PNG data URL of all cells in rows; color, dash: its sign, as on charts."""
 
     title: str
     src: str
-    color: str
+    color: str = NEUTRAL.color
     dash: str = "solid"
+
+    @classmethod
+    def of(cls, sign: Sign, src: str, title: str = "") -> Self:
+        """A grid in the fixed colour and line of its arm."""
+        return cls(title or sign.name.capitalize(), src, sign.color, sign.dash)
 
 
 def pairs(

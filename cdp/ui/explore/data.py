@@ -1,5 +1,4 @@
-"""What the Explore page shows, from the caches or asked of the helper processes; a page run itself
-computes nothing long."""
+"""What the Explore page shows, from the caches or asked of the helper processes."""
 
 from __future__ import annotations
 
@@ -21,8 +20,7 @@ T = TypeVar("T")
 
 
 def map_key(config: ExploreConfig) -> str:
-    """A name for one map: changes exactly when its points may, as where another set was saved under
-    the same name."""
+    """A name for one map: changes when its config does, or a set of its name was saved anew."""
     cards = [paths.sets_dir() / name / "card.json" for name in config.sets]
     stamps = [card.stat().st_mtime_ns if card.is_file() else 0 for card in cards]
     return hashlib.sha256(f"{config.model_dump_json()}{stamps}".encode()).hexdigest()[:16]
@@ -91,8 +89,7 @@ def comparisons(
     places: Sequence[tuple[int, int]],
     pending: Waiting,
 ) -> list[SetComparison] | None:
-    """Pairs of the sets, by number, each pair at the same number of images; what that takes is
-    asked for where it is not known."""
+    """Pairs of the sets, by number, at equal numbers of images; asked for where not known."""
 
     def pair(places: tuple[int, int]) -> SetComparison | None:
         sizes = equal_sizes(*(figures[place].sizes for place in places))
@@ -141,8 +138,7 @@ def closeup(config: ExploreConfig, point: int, pending: Waiting) -> Closeup | No
 
 
 def thumbs(config: ExploreConfig, points: Embedding) -> Thumbs | None:
-    """The images of all points for the card under the pointer, None where they are too many to
-    send."""
+    """The images of all points for the card under the pointer, None where they are too many."""
 
     def read() -> Thumbs | None:
         images = showable(atlas.point_images(points, range(len(points))))

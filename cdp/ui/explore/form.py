@@ -1,5 +1,4 @@
-"""The settings of the Explore page and its left column: which sets, in whose eyes, as which map;
-and what was drawn last, which the address tells."""
+"""The settings of the Explore page, its left column, and what was drawn last."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ class Explored(Settings[ExploreConfig]):
     view: str = VIEWS[0]
 
     def show(self) -> None:
-        """Draw what the controls say. Keeps what is drawn where they do not fit together; the page
-        says why."""
+        """Draw what the controls say; where they do not fit together, what is drawn stays."""
         self.drawn = self.config_or_none() or self.drawn
 
     def carry(self, before: Self) -> None:
@@ -57,8 +55,7 @@ FORM: Form[Explored] = Form(
 
 
 def explored(choices: Choices) -> Explored:
-    """This session's settings; where the address changed under the page, what it says, drawn at
-    once."""
+    """This session's settings; a link is drawn at once."""
     settings = FORM.open()
     if settings.fresh:
         settle(settings, choices)
@@ -68,8 +65,7 @@ def explored(choices: Choices) -> Explored:
 
 
 def settle(settings: Explored, choices: Choices) -> None:
-    """Put right what a link says of sets, data sets and encoders that are not here; each is
-    noted."""
+    """Put right, and note, what a link says of sets, data sets and encoders that are not here."""
     flat, notes = settings.flat, settings.notes
     named = [choices.aliases.get(name, name) for name in flat["sets"]]
     gone = [name for name in named if name not in choices.explorable]

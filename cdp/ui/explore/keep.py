@@ -1,5 +1,4 @@
-"""Keeping a part of a set: by a score, with what would be kept and dropped and how the figures
-move; or the points chosen on the map."""
+"""Keeping a part of a set: by a score, beside what is dropped; or points of the map."""
 
 from __future__ import annotations
 
@@ -13,7 +12,6 @@ import streamlit as st
 from cdp.config.explore import ExploreConfig
 from cdp.data.npz import npz_bytes
 from cdp.data.sets import is_saved
-from cdp.figures.palette import NEUTRAL
 from cdp.tasks.measured import Measured, SetComparison
 from cdp.tasks.scoring import SCORES, criteria, scores_of
 from cdp.tasks.selecting import Order, Wish, chosen_rows, select
@@ -169,8 +167,7 @@ def _flags(
 
 
 def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> None:
-    """Kept and dropped beside each other, those nearest to the threshold first (of their class,
-    where classes keep equal shares)."""
+    """Kept and dropped, those nearest to the threshold (of their class) first."""
     selected = np.isin(np.arange(len(source)), rows)
     sign = 1 if wish["order"] == "highest" else -1
     by_class = wish["balanced"] and source.label is not None
@@ -186,7 +183,7 @@ def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> No
         blank = np.zeros((1, *source.image.shape[1:]), np.uint8)
         image = showable(np.asarray(source.image[order]) if len(order) else blank)
         text = f"{title}: {counted(len(where), 'image')}{mean}"
-        grids.append(Grid(text, sprite(image, COLUMNS), NEUTRAL.color, dash))
+        grids.append(Grid(text, sprite(image, COLUMNS), dash=dash))
     most = min(SHOWN, max(len(rows), len(source) - len(rows)))
     labels = [f"place {place + 1}" for place in range(ceil(most / COLUMNS) * COLUMNS)]
     pairs(grids, labels, columns=COLUMNS, key="keep_grids", interactive=False)
@@ -247,8 +244,7 @@ def _save(source: Source, wish: Wish, *, everything: bool) -> None:
 
 
 def take(points: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
-    """Keep points of the map as a new set, with tags, or as an .npz. A set has one parent, so of
-    several sets one is chosen."""
+    """Keep points of the map as a new set, or as an .npz. A set has one parent: one is chosen."""
     present = [int(number) for number in np.unique(points.which[chosen])]
     with st.container(border=True, key="take", gap="xsmall"):
         number = present[0]

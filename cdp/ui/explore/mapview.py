@@ -1,5 +1,4 @@
-"""The map of the Explore page: PCA at once, UMAP when it is ready, how far it can be trusted; the
-points that were drawn around or filtered, and one of them in detail."""
+"""The map of the Explore page: how far to trust it, the points selected, and one in detail."""
 
 from __future__ import annotations
 
@@ -12,7 +11,6 @@ import streamlit as st
 
 from cdp.config.explore import ExploreConfig
 from cdp.embedding.projection import poor, trust_sentence
-from cdp.figures.palette import NEUTRAL
 from cdp.tasks import atlas
 from cdp.tasks.atlas import TRAINING, Closeup, PointScores
 from cdp.tasks.sources import dataset_of, open_source, real_images
@@ -149,8 +147,7 @@ def draw_map(
 
 
 def filtered(points: Embedding, scores: PointScores | None, key: str) -> np.ndarray:
-    """The filters, and which points they leave, (n,) bool. What they choose is what a box on the
-    map would: they add up with the lasso."""
+    """The filters, and which points they leave, (n,) bool. They add up with the lasso."""
     mask = np.ones(len(points), bool)
 
     def among(label: str, values: np.ndarray, title: Callable[[int], str]) -> None:
@@ -208,8 +205,7 @@ def _selected(
     lasso: bool,
     picked: int | None,
 ) -> None:
-    """The grid of exactly the chosen points, and the detail of one. chosen: point numbers; lasso:
-    whether some were drawn around."""
+    """The grid of the chosen points, and the detail of one. lasso: whether one was drawn."""
     if not lasso and len(chosen) == len(points):
         st.caption(
             "Draw a lasso or a box around points, or filter them, to see their images. Click a"
@@ -243,7 +239,7 @@ def _grid(
     ]
     images = sprite(showable(atlas.point_images(points, here)), COLUMNS)
     key = f"selected_{hash((tuple(here.tolist()), drawn.model_dump_json()))}"
-    grid = Grid("selected", images, NEUTRAL.color)
+    grid = Grid("selected", images)
     cell = pairs([grid], labels, columns=COLUMNS, key=key)
     take(points, drawn, chosen)
     return picked if cell is None else int(here[cell])
@@ -252,8 +248,7 @@ def _grid(
 def _closeup(
     points: Embedding, drawn: ExploreConfig, scores: PointScores | None, point: int
 ) -> None:
-    """One point: the image, where an attack would push it, its neighbours in the set and among real
-    training images."""
+    """One point: its image, where an attack would push it, and its nearest neighbours."""
     pending = Waiting()
     detail = closeup(drawn, point, pending)
     number, row = int(points.which[point]), int(points.row[point])
@@ -302,4 +297,4 @@ def _neighbours(title: str, images: np.ndarray, distance: Sequence[float], key: 
 
 
 def _row(title: str, images: np.ndarray) -> Grid:
-    return Grid(title, sprite(showable(images), len(images)), NEUTRAL.color)
+    return Grid(title, sprite(showable(images), len(images)))

@@ -1,5 +1,4 @@
-"""The figures of the sets, with intervals: sentences on what differs, panels, class by class, and
-which classes are confusable."""
+"""The figures of the sets, with intervals, and which classes are confusable."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from cdp.tasks.claims import comparisons_json, sentences, too_few
 from cdp.tasks.measured import Measured, SetComparison, changes
 from cdp.ui.explore.data import comparisons, measured
 from cdp.ui.kit.ask import Waiting
-from cdp.ui.kit.tables import csv_of, download, show_figure, table
+from cdp.ui.kit.tables import csv_of, download, numbers, show_figure, table
 from cdp.ui.kit.words import plain
 from cdp.values.types import Interval
 
@@ -68,8 +67,7 @@ def awaited(config: ExploreConfig) -> list[Measured] | None:
 def awaited_pairs(
     config: ExploreConfig, sets: Sequence[Measured], places: Sequence[tuple[int, int]]
 ) -> list[SetComparison] | None:
-    """These pairs of the sets at equal numbers of images; until they are measured None, with the
-    progress drawn."""
+    """These pairs at equal numbers of images; None, with the progress drawn, until measured."""
     pending = Waiting()
     pairs = comparisons(config, sets, places, pending)
     pending.show("compared")
@@ -291,8 +289,7 @@ def _change(compared: SetComparison, what: str) -> None:
 
 
 def grid(pairs: Pairs, what: str) -> np.ndarray:
-    """(K, K) of one number a pair; the diagonal and what does not exist are NaN. Shares are
-    in %."""
+    """(K, K), one number a pair, shares in %; NaN on the diagonal and where there is none."""
     place = {value: at for at, value in enumerate(pairs.classes)}
     values = np.full((len(place), len(place)), np.nan)
     if what == CONFUSION:
@@ -325,13 +322,8 @@ def _pair_table(sets: Sequence[Measured]) -> None:
         | _cells(interval)
         for item in sets
         if item.pairs is not None
-        for title, part in (
-            (CONFUSION, item.pairs.confusion),
-            (SEPARATION, item.pairs.separation),
-        )
+        for title, part in ((CONFUSION, item.pairs.confusion), (SEPARATION, item.pairs.separation))
         for (a, b), interval in part.items()
     ]
     if rows:
-        with st.expander("Table of all pairs", key="pairs_table"):
-            table(rows)
-            csv_of(rows, "class-pairs.csv", key="pairs_csv")
+        numbers("all pairs", lambda: rows, "class-pairs.csv", key="pairs_table")

@@ -1,5 +1,4 @@
-"""One saved set: its images class by class, its card in full, and what can be done with it; or two
-sets side by side."""
+"""One saved set: its images, its card, what can be done with it; or two sets side by side."""
 
 from __future__ import annotations
 
@@ -248,8 +247,7 @@ def show_pair(
 
 
 def _same_noise(first: GalleryLine, other: GalleryLine) -> bool:
-    """Whether row i is the same class and noise in both: same seed and model, same classes taking
-    turns."""
+    """Whether row i is the same class and noise in both."""
     if first.config is None or other.config is None:
         return False
     names = ("seed", "classes", "model")

@@ -1,5 +1,4 @@
-"""What the gallery says of sample sets: lines of the list, filter and order, and how two sets
-differ. Cards only, no images."""
+"""What the gallery says of sample sets, from their cards alone."""
 
 from __future__ import annotations
 
@@ -40,8 +39,7 @@ class GalleryLine:
 
     @cached_property
     def config(self) -> GenerateConfig | None:
-        """The settings that made the set; None where it was imported or they are of another version
-        of the app."""
+        """The settings that made the set; None where there are none that this version knows."""
         config = self.card.get("config")
         try:
             return unflatten(config) if isinstance(config, dict) and config else None
@@ -82,8 +80,7 @@ class GalleryLine:
 
     @property
     def strength(self) -> str:
-        """Relative strength, or lambda where the published raw scale was used; a dash where nothing
-        guided."""
+        """Relative strength, or lambda of the published raw scale; a dash where nothing guided."""
         if self.power < 0 or self.config is None:
             return "-"
         raw = "" if self.config.guidance.strength_mode == "relative" else "raw "
@@ -100,8 +97,7 @@ class GalleryLine:
 
     @property
     def labelled(self) -> bool:
-        """Whether the images have labels; those of a model without classes have none until a
-        classifier gives them."""
+        """Whether the images have labels, as those of a model without classes have not."""
         return not self.card or bool(self.card.get("class_names"))
 
     @cached_property
@@ -124,8 +120,7 @@ ORDERS: Mapping[str, tuple[Callable[[GalleryLine], Any], bool]] = {
 def chosen(
     lines: Iterable[GalleryLine], *, text: str = "", loss: str = ANY, order: str = "Newest first"
 ) -> list[GalleryLine]:
-    """Lines whose name, model, source or tags hold every word of ``text`` and whose loss is
-    ``loss``, in ``order``; broken ones last."""
+    """Lines that hold every word of ``text`` and have this loss, in ``order``; broken ones last."""
     (key, reverse), words = ORDERS[order], text.lower().split()
     fitting = [
         line
@@ -151,8 +146,7 @@ def setting_rows(config: GenerateConfig) -> list[dict[str, str]]:
 
 
 def provenance_rows(card: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Everything else a card says (hashes, versions, parents, ...), one row a leaf, nested names
-    joined by dots."""
+    """All else a card says, one row a leaf, nested names joined by dots."""
     rest = {k: v for k, v in card.items() if k not in ("config", "class_names")}
     return [{"entry": name, "value": written(value)} for name, value in _leaves(rest)]
 

@@ -1,5 +1,4 @@
-"""Labels for a set without any, by a classifier of one's choice; and what is to be known of labels
-that a set got so."""
+"""Labels from a classifier for a set without any, and how far such labels can be trusted."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ from cdp.tasks.pseudo_labels import (
 from cdp.ui.gallery.parts import go
 from cdp.ui.kit.ask import ask, waiting
 from cdp.ui.kit.command import command_fold
-from cdp.ui.kit.tables import show_figure, table
+from cdp.ui.kit.tables import numbers, show_figure
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted
 
@@ -34,8 +33,7 @@ _ASKED = "gallery_labelling"
 
 
 def show_labels(samples: SampleSet) -> None:
-    """For a set without labels that it has none, and the way to get some; for one that a classifier
-    labelled, how far that can be trusted."""
+    """The way to labels for a set without any; how far to trust those of a classifier."""
     if samples.label is None:
         ask_labels(samples, go)
     elif (labels := pseudo_labels_of(samples.card)) is not None:
@@ -43,8 +41,7 @@ def show_labels(samples: SampleSet) -> None:
 
 
 def ask_labels(samples: SampleSet, done: Callable[[str], None]) -> None:
-    """Who labels the images of this set and how sure that has to be. done: called with the name of
-    the new set, before the page is drawn anew."""
+    """Who labels this set, and how sure that has to be. done: called with the new set's name."""
     with st.container(border=True, key="labelling"):
         st.markdown("**No labels**")
         st.caption(
@@ -93,8 +90,7 @@ def _form(name: str, offered: Sequence[Labeller]) -> None:
     st.text_input("Name of the new set", new, max_chars=MAX_LENGTH, key=out)
 
     def asked() -> dict[str, Any]:
-        """What stands in the fields: at a click, one may have been changed that the page has not
-        been drawn with yet."""
+        """What stands in the fields at the click: one may not have been drawn yet."""
         chosen: Labeller = st.session_state[who]
         return {
             "name": name,
@@ -143,5 +139,5 @@ def _known(samples: SampleSet, labels: PseudoLabels) -> None:
             labels.histogram, labels.min_confidence, labels.balance, samples.class_names
         )
         show_figure(figure, key=f"labels_{samples.name}", alt=first)
-        with st.expander("Numbers"):
-            table(histogram_rows(labels))
+        file, key = f"{samples.name}-confidence.csv", f"labels_numbers_{samples.name}"
+        numbers("the labels", lambda: histogram_rows(labels), file, key=key)

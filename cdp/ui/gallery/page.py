@@ -1,5 +1,4 @@
-"""The gallery page: background generations on top, then the list of saved sets, one set, or two
-side by side."""
+"""The gallery: background generations, then the list of saved sets, one set, or two."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What every view of the gallery uses: where the reader is, a set in one line, pictures of its
-images, and deleting it."""
+"""What every view of the gallery uses: addresses, a set in one line, pictures, deleting."""
 
 from __future__ import annotations
 
@@ -58,8 +57,7 @@ def heading(line: GalleryLine, *, large: bool = False) -> None:
 
 
 def facts(line: GalleryLine) -> str:
-    """One line of what counts: images, whether they lack labels or a classifier gave them, loss,
-    strength, seed."""
+    """One line of what counts: images, missing or pseudo-labels, loss, strength, seed."""
     labels = "no labels" if not line.labelled else "pseudo-labels" * ("pseudo_labels" in line.card)
     parts = [counted(line.count, "image"), labels]
     if line.config is None:
@@ -95,8 +93,7 @@ def ask_delete(line: GalleryLine) -> None:
 
 
 def rows_by_turn(label: np.ndarray, limit: int) -> np.ndarray:
-    """Up to ``limit`` row numbers: the first image of every class in order of class, then the
-    second of every class, ..."""
+    """Up to ``limit`` rows: the first image of every class, then the second of every class, ..."""
     turn = np.empty(len(label), np.int64)
     for value in np.unique(label):
         where = np.flatnonzero(label == value)
@@ -105,16 +102,14 @@ def rows_by_turn(label: np.ndarray, limit: int) -> np.ndarray:
 
 
 def first_rows(samples: SampleSet, limit: int, among: int | None = None) -> np.ndarray:
-    """Up to ``limit`` row numbers for a picture of the whole set: classes by turn, the first images
-    of a set without labels. among: how many images are looked at, None for all."""
+    """Up to ``limit`` rows that show a set, classes by turn, of the first ``among`` images."""
     if samples.label is None:
         return np.arange(min(limit, len(samples)))
     return rows_by_turn(samples.label[:among], limit)
 
 
 def rows_of_page(samples: SampleSet, value: int | None, page: int, size: int) -> np.ndarray:
-    """Row numbers of one page (from 0) of ``size`` images of class ``value``; None is all images in
-    file order."""
+    """Rows of one page (from 0) of ``size`` images of a class; of all images for None."""
     rows = np.arange(len(samples))
     if value is not None:
         rows = np.flatnonzero(samples.labels("a class") == value)
@@ -127,8 +122,7 @@ def classes_in(label: np.ndarray | None) -> list[int]:
 
 
 def names_in(sets: Sequence[SampleSet]) -> list[str]:
-    """Names of the classes that have images in any of the sets: those of the first in its order,
-    then what the others have besides."""
+    """Names of the classes that have images in any of the sets, in the order of the first set."""
     return list(
         dict.fromkeys(item.class_names[value] for item in sets for value in classes_in(item.label))
     )
@@ -140,22 +134,19 @@ def number_in(samples: SampleSet, name: str) -> int:
 
 
 def stamp(folder: Path) -> int:
-    """Changes when a set is replaced by another of the same name, so that no stale picture is
-    shown."""
+    """Changes when a set is replaced by another of the same name."""
     return (folder / "card.json").stat().st_mtime_ns
 
 
 def thumbnail(folder: Path) -> bytes:
-    """The picture of a set's card: one image of each of the first classes, or simply the first
-    images."""
+    """The picture of a set's card."""
     return _thumbnail(str(folder), stamp(folder))
 
 
 def strip(
     samples: SampleSet, value: int | None, page: int, size: int, columns: int
 ) -> bytes | None:
-    """Page ``page`` of ``size`` images of one class as PNG, of all images where ``value`` is None;
-    None where there are none."""
+    """Page ``page`` of the images of a class (None: of all) as PNG; None where there are none."""
     return _strip(str(samples.folder), stamp(samples.folder), value, page, size, columns)
 
 

@@ -1,5 +1,4 @@
-"""One image of a generation: guided, unguided, their difference, and the film of its denoising in
-both arms; and the frames of a whole set put together, as a frame holds one batch."""
+"""One image of a generation in both arms, with its film; and a set's batches put together."""
 
 from __future__ import annotations
 
@@ -35,8 +34,7 @@ def step_of(frame: Frame, steps: int) -> int:
 
 
 def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> StepImages:
-    """Every batch at step ``at``, or as far as it has come; None for the newest. frames: oldest
-    first, at least one."""
+    """Every batch at step ``at``, or as far as it has come; None for the newest."""
     newest: dict[int, Frame] = {}
     for frame in frames:
         if at is None or frame.offset not in newest or step_of(frame, steps) <= at:
@@ -63,18 +61,8 @@ def strip(frames: Sequence[Frame], index: int, length: int = FILM) -> tuple[list
     )
 
 
-_SIGNS = {sign.name: sign for sign in (GUIDED, UNGUIDED, NEUTRAL)}
-
-
-def grid_of(arm: str, src: str, title: str = "") -> Grid:
-    """A grid in the fixed colour and line of its arm."""
-    sign = _SIGNS[arm]
-    return Grid(title or sign.name.capitalize(), src, sign.color, sign.dash)
-
-
 def names(config: GenerateConfig, count: int, class_names: Sequence[str]) -> list[str]:
-    """ ", class" of every image, "" where the model knows no classes. The chosen classes take turns
-    over the set."""
+    """ ", class" of every image, "" where the model knows none; classes take turns."""
     if not class_names:
         return [""] * count
     classes = config.classes or tuple(range(len(class_names)))
@@ -94,13 +82,13 @@ def show(job: Job, index: int, class_names: Sequence[str]) -> None:
         st.markdown(f"**Image {index + 1}{names(job.config, index + 1, class_names)[index]}**")
         last = sprite(guided[-1:], 1)
         if unguided is None:
-            grids = [grid_of("images", last)]
+            grids = [Grid.of(NEUTRAL, last)]
         else:
             change = sprite(difference(guided[-1:], unguided[-1:]), 1)
             grids = [
-                grid_of("guided", last),
-                grid_of("unguided", sprite(unguided[-1:], 1)),
-                Grid(f"Difference x {GAIN}", change, NEUTRAL.color),
+                Grid.of(GUIDED, last),
+                Grid.of(UNGUIDED, sprite(unguided[-1:], 1)),
+                Grid(f"Difference x {GAIN}", change),
             ]
         pairs(grids, [""], columns=1, key=f"detail_{job.id}", interactive=False, shape="small")
         if unguided is not None:
@@ -111,8 +99,7 @@ def show(job: Job, index: int, class_names: Sequence[str]) -> None:
 
 
 def judge_says(result: LiveResult, index: int, class_names: Sequence[str]) -> str:
-    """One sentence: what the judge takes image ``index`` for, in each arm; "" where there was no
-    judge or no such image."""
+    """What the judge takes image ``index`` for, in each arm; "" where that is not known."""
     views = {"guided ": result.guided_view, "unguided ": result.unguided_view}
     parts = [
         f"{arm if result.unguided is not None else ''}"
@@ -140,12 +127,12 @@ def _film(job: Job, steps: Sequence[int], guided: np.ndarray, unguided: np.ndarr
     columns, text = len(steps), f"estimate after steps {', '.join(map(str, steps))}"
     film = sprite(guided, columns)
     if unguided is None:
-        grids = [grid_of("images", film, f"Denoising: {text}")]
+        grids = [Grid.of(NEUTRAL, film, f"Denoising: {text}")]
     else:
         second = sprite(unguided, columns)
         grids = [
-            grid_of("guided", film, f"Denoising, guided: {text}"),
-            grid_of("unguided", second, "Denoising, unguided: the same steps"),
+            Grid.of(GUIDED, film, f"Denoising, guided: {text}"),
+            Grid.of(UNGUIDED, second, "Denoising, unguided: the same steps"),
         ]
     labels, key = [f"step {step}" for step in steps], f"film_{job.id}"
     pairs(grids, labels, columns=columns, key=key, interactive=False, shape="film")

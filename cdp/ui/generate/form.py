@@ -1,5 +1,4 @@
-"""The settings of the Generate page: how they are grouped, which matter when, and what a link or a
-saved sheet may say of them."""
+"""The settings of the Generate page: groups, which matter when, what a link or sheet may say."""
 
 from __future__ import annotations
 
@@ -113,8 +112,7 @@ def opened(catalog: Choices) -> Generation:
 
 
 def restored(flat: Flat, catalog: Choices) -> Generation:
-    """The settings of a saved sheet or card; checked like a link, because the file may come from
-    anywhere."""
+    """The settings of a saved sheet, checked like a link."""
     settings = from_link(
         FORM, {str(name): written(value) for name, value in upgraded(flat).items()}
     )
@@ -123,8 +121,7 @@ def restored(flat: Flat, catalog: Choices) -> Generation:
 
 
 def settle(settings: Generation, catalog: Choices) -> None:
-    """Put right what a link says of models, data sets and classes that are not here, and what does
-    not fit together: the group at fault goes back to its defaults. Each is noted."""
+    """Put right, and note, what is not here or does not fit together."""
     flat, plain, notes = settings.flat, FORM.plain(), settings.notes
     for name in ("model", "dataset", "encoder"):
         names = catalog.offered(name, flat)
@@ -199,8 +196,7 @@ def _named(field: Field, settings: Generation, catalog: Choices) -> None:
 
 
 def follow_model(settings: Generation, catalog: Choices) -> None:
-    """After another model was chosen: its data set, and only classes and an encoder that go with
-    it."""
+    """After another model was chosen: only data set, classes and encoder that go with it."""
     entry = catalog.models.get(settings.flat["model"])
     if entry is None:
         return

@@ -1,5 +1,4 @@
-"""A generation while it runs and after: both arms from the same noise, progress, cancel, curves,
-one image in detail."""
+"""A generation while it runs and after: both arms, progress, cancel, curves."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from cdp.figures.palette import NEUTRAL
+from cdp.figures.palette import GUIDED, NEUTRAL, UNGUIDED
 from cdp.ui.components.chart import chart, load_plotly
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.generate import detail
@@ -18,7 +17,7 @@ from cdp.ui.generate.detail import StepImages, compose, step_of
 from cdp.ui.generate.results import IDENTICAL
 from cdp.ui.kit.engine import engine
 from cdp.ui.kit.images import GAIN, difference, sprite
-from cdp.ui.kit.tables import table
+from cdp.ui.kit.tables import numbers
 from cdp.values.text import counted, duration
 from cdp.values.types import Frame
 from cdp.work.live import Job
@@ -78,8 +77,7 @@ def _status(job: Job) -> None:
 
 
 def status_line(job: Job, *, warming: bool) -> str:
-    """One line on where a job stands: its place in the queue, or its step and the time left.
-    warming: the engine is loading models."""
+    """Where a job stands: place in the queue, or step and time left. warming: models load."""
     if job.state == "queued":
         if job.position > 1:
             return f"In the queue, {job.position - 1} before it"
@@ -138,15 +136,14 @@ def _grids(job: Job, picture: StepImages, first: int, class_names: Sequence[str]
     columns = 8 if len(guided) > 36 else max(2, ceil(sqrt(len(guided))))
     classes = detail.names(job.config, first + len(guided), class_names)[rows]
     labels = [f"image {number}{name}" for number, name in enumerate(classes, first + 1)]
-    arm = "images" if picture.unguided is None else "guided"
-    grids = [detail.grid_of(arm, sprite(guided, columns))]
+    grids = [Grid.of(NEUTRAL if picture.unguided is None else GUIDED, sprite(guided, columns))]
     if picture.unguided is not None:
         other = picture.unguided[rows]
         if st.session_state.get("view") == DIFFERENCE:
             title = f"Difference x {GAIN} (blue: guided is darker, orange: brighter)"
-            grids.append(Grid(title, sprite(difference(guided, other), columns), NEUTRAL.color))
+            grids.append(Grid(title, sprite(difference(guided, other), columns)))
         else:
-            grids.append(detail.grid_of("unguided", sprite(other, columns)))
+            grids.append(Grid.of(UNGUIDED, sprite(other, columns)))
     # The key is the job's, not the step's: the component is patched in place, so nothing flickers.
     key = f"pairs_{job.id}_{first}"
     selected = (st.session_state.get(key) or {}).get("picked")
@@ -160,8 +157,7 @@ def _grids(job: Job, picture: StepImages, first: int, class_names: Sequence[str]
 
 
 def _curves(job: Job, frames: Sequence[Frame], *, classes: bool) -> None:
-    """Loss, ratio and, where there are classes, separation per step, and their numbers once the job
-    is over."""
+    """Loss, ratio and separation per step, and their numbers once the job is over."""
     from cdp.figures.generation import live_curves, live_rows
 
     if all(f.loss is None and f.separation is None for f in frames):
@@ -176,5 +172,5 @@ def _curves(job: Job, frames: Sequence[Frame], *, classes: bool) -> None:
     alt = f"Contrastive loss, {' and '.join(lines)} per step"
     chart(drawn[1], key=f"curves_{job.id}", alt=alt)
     if job.over:
-        with st.expander("Numbers of the curves"):
-            table(live_rows(frames, classes=classes))
+        file, key = f"curves-seed{job.config.seed}.csv", f"numbers_curves_{job.id}"
+        numbers("the curves", lambda: live_rows(frames, classes=classes), file, key=key)

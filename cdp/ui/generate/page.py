@@ -1,5 +1,4 @@
-"""The two columns of the Generate page: controls on the left; the one button with its cost, the
-last generation and the background runs on the right."""
+"""The Generate page: controls on the left; the button, the last generation, runs on the right."""
 
 from __future__ import annotations
 
@@ -95,8 +94,7 @@ def _action(settings: Generation) -> None:
 
 
 def _start(settings: Generation) -> str:
-    """With the settings as they are at the click: one may have been typed that the page has not
-    been drawn with yet."""
+    """With the settings at the click: one may have been typed that was not drawn yet."""
     config = settings.config()
     if config.count > LIVE_LIMIT:
         launch.launch(TASKS["generate"], config, automatic_name(config))
@@ -123,8 +121,7 @@ def _cost(config: GenerateConfig, settled: bool, drawn: list[None]) -> None:
 
 
 def cost_line(config: GenerateConfig, *, measuring: bool) -> str:
-    """What a click will cost. A background run makes one arm; where only both were measured, their
-    time is its upper limit."""
+    """What a click will cost; at most, where a run of one arm was measured with both only."""
     live = config.count <= LIVE_LIMIT
     alone = None if live else engine().estimate(config, compare=False)
     seconds = alone if alone is not None else engine().estimate(config)

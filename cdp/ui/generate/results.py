@@ -1,5 +1,4 @@
-"""What a generation came to: each figure with its interval and n in one plain sentence, chart,
-table and CSV; and what a person takes away: a named set, an .npz, a PNG sheet with its settings."""
+"""What a generation came to, each figure with its interval; and what a person takes away."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.sheet import MAX_IMAGES, sheet_png
-from cdp.ui.kit.tables import csv_of, download, show_figure, table
+from cdp.ui.kit.tables import download, numbers, show_figure
 from cdp.ui.kit.words import plain
 from cdp.values.text import interval_text
 from cdp.values.types import Interval, LiveResult
@@ -70,10 +69,8 @@ def results(job: Job) -> None:
         st.markdown(text, help=NOTES[measure.field])
     alt = " ".join(text for _, text in lines)
     show_figure(report_bars(result), key=f"report_{job.id}", alt=alt)
-    rows = report_rows(result)
-    with st.expander("Numbers", key=f"numbers_{job.id}"):
-        table(rows)
-        csv_of(rows, f"figures-seed{job.config.seed}.csv", key="figures_csv")
+    file, key = f"figures-seed{job.config.seed}.csv", f"numbers_{job.id}"
+    numbers("these figures", lambda: report_rows(result), file, key=key)
 
 
 def sentences(result: LiveResult) -> list[tuple[Measure, str]]:
@@ -82,8 +79,7 @@ def sentences(result: LiveResult) -> list[tuple[Measure, str]]:
 
 
 def figure_sentence(measure: Measure, result: LiveResult) -> str:
-    """The paired difference where there are two arms and they differ, else the value alone; ""
-    where neither is known. Of too few images the difference is told without a verdict."""
+    """The paired difference, with a verdict where images suffice; else the value alone, or ""."""
     guided, change = measure.of(result.guided_report), measure.of(result.difference)
     if change is None or result.identical:
         same = "identical so far: both " * result.identical
@@ -122,8 +118,7 @@ def arm_of(job: Job, result: LiveResult, *, guided: bool) -> tuple[GenerateConfi
 
 
 def take_away(job: Job) -> None:
-    """Save and download controls of a job that is over; estimates of unfinished images are no
-    samples, so they are not offered."""
+    """Save and download controls of a job that is over and finished images."""
     result = job.result
     if result is None or not result.finished:
         return
@@ -169,8 +164,7 @@ def take_away(job: Job) -> None:
 
 
 def _offer_labels(job: Job) -> None:
-    """Images of a model without classes have no labels; once they are saved a classifier can give
-    some, here and at once."""
+    """Once images without labels are saved, a classifier can give some, here and at once."""
     from cdp.data.sets import is_saved, open_set
     from cdp.ui.gallery.labelling import ask_labels
 

@@ -57,8 +57,7 @@ class Lab(Settings[LabConfig]):
     def budget(
         self, info: DatasetInfo, models: Mapping[str, ClassifierChoice]
     ) -> tuple[float, str]:
-        """What the slider's range is measured in, and how it is called: conventional, else what the
-        first model was trained for, else CIFAR-10's."""
+        """What the slider's range is measured in, and how that is called."""
         norm, first = self.flat["norm"], models.get(self.flat["model"])
         conventional = info.conventional(norm) is not None
         trained = first.trained_for.get(norm) if first else None
@@ -112,8 +111,7 @@ FORM: Form[Lab] = Form(
 def settle_models(
     settings: Lab, known: Mapping[str, str], models_of: Callable[[str], dict[str, ClassifierChoice]]
 ) -> dict[str, ClassifierChoice]:
-    """Bring data set and models to what is here, if anything is; of those that an address named it
-    is said. known: data sets. Returns the models of the data set."""
+    """Bring data set and models to what is here, with a note; returns the data set's models."""
     flat = settings.flat
     if settings.fresh:
         settings.uploading = bool(flat["image"])

@@ -1,5 +1,4 @@
-"""The Attack lab: controls on the left; budget, verdicts, pictures and figures of one or two models
-on the right."""
+"""The Attack lab: controls on the left; budget, verdicts, pictures, figures on the right."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The right column of the Attack lab: one or two models attacked with the same image, in words,
-pictures and figures. The caches answer, or the helper process is asked."""
+"""The right column of the Attack lab: models attacked, in words, pictures and figures."""
 
 from __future__ import annotations
 
@@ -18,6 +17,7 @@ from cdp.ui.kit.ask import ask, take_back, waiting
 from cdp.ui.kit.images import gain_of, in_levels, perturbation, png
 from cdp.ui.kit.markup import Html, heading, image, joined, tag
 from cdp.ui.kit.settings import Settings
+from cdp.ui.kit.tables import numbers
 from cdp.ui.kit.words import plain
 from cdp.ui.lab import words
 from cdp.values.lab import STARTS, AttackFigures, LabResult, LabSubject, Smallest
@@ -39,8 +39,7 @@ _LAST = "lab_last"
 
 @dataclass
 class Question:
-    """One model of the lab. subject: its image and weights; result, smallest: None until they are
-    there, and then ``attack`` and ``search`` were asked for them."""
+    """One model of the lab. subject: image and weights; attack, search: asked for what is None."""
 
     title: str
     config: LabConfig
@@ -72,8 +71,7 @@ class Question:
 
 
 def answered(questions: Sequence[Question]) -> None:
-    """Fill in what is known and ask for the rest: first every attack, and the smallest budgets once
-    all of those are there."""
+    """Fill in what is known and ask for the rest: attacks first, then the smallest budgets."""
     for question in questions:
         question.look()
     attacks = [question.attack for question in questions if question.attack]
@@ -97,8 +95,7 @@ def draw(
     budget: float,
     called: str,
 ) -> None:
-    """Everything below the slider. budget: what its range is measured in, which ``called``
-    names."""
+    """Everything below the slider. budget: the unit of its range, which ``called`` names."""
     from cdp.figures.lab import ruler_px
 
     load_plotly()
@@ -155,7 +152,7 @@ def _model(
     with then:
         if alone:
             _bars(question, result.figures, names, number)
-        _numbers(result.figures, config, names)
+        _numbers(result.figures, config, names, number)
 
 
 def verdict_html(result: LabResult, smallest: Smallest | None, names: Sequence[str]) -> Html:
@@ -167,8 +164,7 @@ def verdict_html(result: LabResult, smallest: Smallest | None, names: Sequence[s
 
 
 def triptych(result: LabResult, names: Sequence[str], *, faded: bool = False) -> Html:
-    """Clean image, perturbation and attacked image with what the model says, enlarged so that
-    single pixels are seen. faded: whether they are of settings that have changed since."""
+    """Clean image, perturbation, attacked image. faded: of settings that changed since."""
     figures, clean, adversarial = result.figures, result.image[None], result.adversarial[None]
     gain = gain_of(clean, adversarial)
     grey = result.image.shape[-1] == 1
@@ -241,24 +237,20 @@ def _path(title: str, figures: AttackFigures, config: LabConfig, number: int) ->
     chart(figure, key=f"lab_path_{number}", alt=f"Loss of the attack on {title}: {finding}")
 
 
-def _numbers(figures: AttackFigures, config: LabConfig, names: tuple[str, ...]) -> None:
-    with st.expander("Numbers"):
-        rows = [
-            {"class": name, "clean": before, "attacked": after, "change": after - before}
-            for name, before, after in zip(names, figures.before, figures.after, strict=True)
-        ]
-        number = st.column_config.NumberColumn(format="%.4f")
-        formats = dict.fromkeys(("clean", "attacked", "change"), number)
-        st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
-        length = f"The perturbation's {NORMS[config.norm]} norm is {figures.size:.4g}"
-        st.caption(plain(f"{length}; the attack took {figures.seconds:.2f} s."))
+def _numbers(figures: AttackFigures, config: LabConfig, names: tuple[str, ...], at: int) -> None:
+    rows = [
+        {"class": name, "clean": before, "attacked": after, "change": after - before}
+        for name, before, after in zip(names, figures.before, figures.after, strict=True)
+    ]
+    length = f"The perturbation's {NORMS[config.norm]} norm is {figures.size:.4g}"
+    note = f"{length}; the attack took {figures.seconds:.2f} s."
+    numbers("the attack", lambda: rows, "attack.csv", key=f"lab_numbers_{at}", note=note)
 
 
 def _ruler(
     questions: Sequence[Question], signs: dict[str, Sign], budget: float, called: str
 ) -> dict[str, float | None]:
-    """The smallest budget of every model on one axis below the slider, by title; {} until all are
-    known."""
+    """The smallest budget of every model on one axis, by title; {} until all are known."""
     from cdp.figures.lab import RulerMark, budget_ruler
 
     least = {

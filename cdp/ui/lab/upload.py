@@ -22,8 +22,7 @@ _KEY = "lab_upload"
 
 @dataclass
 class _Brought:
-    """What came of the last file. file: its id; wrong: why it cannot be used; waiting: what it
-    would take, until a person agrees."""
+    """What came of the last file. file: its id; waiting: what it becomes, once a person agrees."""
 
     file: str
     dataset: str

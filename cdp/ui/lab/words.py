@@ -40,8 +40,7 @@ def sentence(figures: AttackFigures, smallest: Smallest | None, names: Sequence[
 
 
 def least_known(figures: AttackFigures, smallest: Smallest) -> float | None:
-    """The smallest budget known to fool: that of the search, or of the attack that is shown where
-    it is smaller."""
+    """The smallest budget known to fool: of the search, or of the attack that is shown."""
     own = figures.epsilon if figures.fooled else None
     return min((value for value in (smallest.epsilon, own) if value is not None), default=None)
 
@@ -62,8 +61,7 @@ def path_title(figures: AttackFigures) -> str:
 
 
 def ruler_title(budgets: Sequence[float | None], largest: float) -> str:
-    """Who withstands more, in the order of the models. budgets: the smallest budget of each, None
-    where none was found."""
+    """The smallest budget of each model, None where none was found."""
     return "Smallest budget found: " + "; ".join(
         f"none up to {budget_text(largest, 3)}" if value is None else budget_text(value, 3)
         for value in budgets
