@@ -91,20 +91,26 @@ def test_an_empty_page_tells_what_a_click_will_bring(world: World) -> None:
     assert not app.query_params
 
 
-def test_a_finished_generation_shows_figures_with_interval_and_n(world: World) -> None:
-    app = page(count="32", steps="4")
-    assert generated(app).state == "done"
-    assert "32 images in 0.5 s, seed 0" in texts(app)
-    assert "cannot be told apart: +5.0 points (95 % interval -1.0 to +10.0), n = 12" in texts(app)
-    assert "No verdict on guidance" not in texts(app)
-    assert app.select_slider(key=f"step_{app.session_state['live_job'].id}").value == 4
-
-
-def test_fewer_than_ten_images_a_class_get_figures_and_no_verdict(world: World) -> None:
-    app = page(count="12", steps="4")
-    generated(app)
-    assert "fewer than 10 images a class. Generate 30 images or more" in texts(app)
-    assert "cannot be told apart" not in texts(app) and "with guidance" not in texts(app)
+@pytest.mark.parametrize(
+    ("params", "words", "without"),
+    [
+        (
+            {"count": "32"},
+            ["32 images in 0.5 s, seed 0", "told apart: +5.0 points (95 % interval -1.0 to +10.0)"],
+            "No verdict",
+        ),
+        ({"count": "12"}, ["fewer than 10 images a class. Generate 30 images"], "told apart"),
+        ({"loss": "none", "strength": "0"}, ["What came out"], "told apart"),
+    ],
+    ids=["finished", "few", "unguided"],
+)
+def test_figures_have_intervals_and_claim_no_more_than_those(
+    world: World, params: dict[str, str], words: list[str], without: str
+) -> None:
+    app = page(steps="4", **params)
+    job = generated(app)
+    assert job.state == "done" and app.select_slider(key=f"step_{job.id}").value == 4
+    assert all(word in texts(app) for word in words) and without not in texts(app)
 
 
 def test_identical_arms_are_said_to_be_and_have_no_difference(world: World) -> None:
@@ -119,13 +125,6 @@ def test_identical_arms_are_said_to_be_and_have_no_difference(world: World) -> N
         "beside the images, above the figures, and in each of them"
     )
     assert "points" not in texts(app) and "cannot be told apart" not in texts(app)
-
-
-def test_an_unguided_generation_has_one_arm_and_compares_nothing(world: World) -> None:
-    app = page(loss="none", strength="0", count="12", steps="4")
-    generated(app)
-    assert "What came out" in [s.value for s in app.subheader]
-    assert "cannot be told apart" not in texts(app)
 
 
 def test_a_generation_is_saved_under_its_name_and_not_outside_the_store(world: World) -> None:

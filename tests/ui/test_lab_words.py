@@ -4,7 +4,6 @@ more than was found."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,26 +20,25 @@ from cdp.ui.lab.words import (
 from cdp.values.lab import AttackFigures, LabResult, Smallest
 
 NAMES = ("coat", "shirt", "<b>bag</b>")
-FOOLED = AttackFigures(
-    0,
-    None,
-    0.1,
-    0.1,
-    (0.69, 0.31, 0.0),
-    (0.26, 0.74, 0.0),
-    ((0.37, 0.9, 1.35), (0.37, 0.8, 1.2)),
-    (0, 1, 1),
-    0,
-    0.1,
-)
+BEFORE, AFTER = (0.69, 0.31, 0.0), (0.26, 0.74, 0.0)
+LOSSES = ((0.37, 0.9, 1.35), (0.37, 0.8, 1.2))
+FOOLED = AttackFigures(0, None, 0.1, 0.1, BEFORE, AFTER, LOSSES, (0, 1, 1), 0, 0.1)
 STANDS = replace(FOOLED, after=(0.6, 0.4, 0.0), predicted=(0, 0, 0))
 WRONG = replace(FOOLED, label=2)
 LEAST = Smallest(0.043, 0.3, 0.001, 9, 1.0)
-
+NONE, ZERO = replace(LEAST, epsilon=None), replace(LEAST, epsilon=0.0)
 
 TURNS = "At 0.1 the attack turns coat into shirt (p of shirt 0.31 → 0.74)"
+AIMED = TURNS.replace("shirt (", "shirt, its target (")
 KEEPS = "At 0.1 the attack fails: still coat (p of coat 0.69 → 0.60)"
-NONE = replace(LEAST, epsilon=None)
+LOWER = KEEPS.replace("0.1", "0.04")
+MISSED = (
+    "At 0.1 the attack does not reach <b>bag</b> (p of <b>bag</b> 0.00 → 0.00); the model predicts"
+    " shirt instead"
+)
+BEFOREHAND = (
+    "Predicted as coat before any attack (p of <b>bag</b> 0.00), so there is nothing to fool"
+)
 
 
 @pytest.mark.parametrize(
@@ -50,38 +48,12 @@ NONE = replace(LEAST, epsilon=None)
         (FOOLED, None, "fooled", f"{TURNS}."),
         # The attack that is shown may be smaller than what the search came to.
         (FOOLED, replace(LEAST, epsilon=0.2), "fooled", f"{TURNS}; smallest budget found: 0.1."),
-        (
-            replace(STANDS, epsilon=0.04),
-            LEAST,
-            "stands",
-            f"{KEEPS.replace('0.1', '0.04')}; smallest budget found: 0.043.",
-        ),
         (STANDS, LEAST, "stands", f"{KEEPS}; yet one of 0.043 succeeds."),
+        (replace(STANDS, epsilon=0.04), LEAST, "stands", f"{LOWER}; smallest budget found: 0.043."),
         (STANDS, NONE, "stands", f"{KEEPS}; none up to 0.3 fools it."),
-        (
-            WRONG,
-            replace(LEAST, epsilon=0.0),
-            "wrong",
-            (
-                "Predicted as coat before any attack (p of <b>bag</b> 0.00), so there is nothing to"
-                " fool."
-            ),
-        ),
-        (
-            replace(FOOLED, target=1),
-            LEAST,
-            "fooled",
-            f"{TURNS.replace('shirt (', 'shirt, its target (')}; smallest budget found: 0.043.",
-        ),
-        (
-            replace(FOOLED, target=2),
-            NONE,
-            "stands",
-            (
-                "At 0.1 the attack does not reach <b>bag</b> (p of <b>bag</b> 0.00 → 0.00); the"
-                " model predicts shirt instead; none up to 0.3 fools it."
-            ),
-        ),
+        (WRONG, ZERO, "wrong", f"{BEFOREHAND}."),
+        (replace(FOOLED, target=1), LEAST, "fooled", f"{AIMED}; smallest budget found: 0.043."),
+        (replace(FOOLED, target=2), NONE, "stands", f"{MISSED}; none up to 0.3 fools it."),
     ],
 )
 def test_the_verdict_says_what_was_found_and_no_more(
@@ -92,13 +64,8 @@ def test_the_verdict_says_what_was_found_and_no_more(
 
 
 def test_the_smallest_budget_known_is_the_smaller_of_search_and_attack() -> None:
-    none = replace(LEAST, epsilon=None)
-    assert [least_known(f, s) for f in (FOOLED, STANDS) for s in (LEAST, none)] == [
-        0.043,
-        0.1,
-        0.043,
-        None,
-    ]
+    known = [least_known(f, s) for f in (FOOLED, STANDS) for s in (LEAST, NONE)]
+    assert known == [0.043, 0.1, 0.043, None]
 
 
 def test_titles_say_the_finding() -> None:
@@ -109,37 +76,26 @@ def test_titles_say_the_finding() -> None:
     assert ruler_title([0.043, None], 0.3) == "Smallest budget found: 0.043; none up to 0.3"
 
 
-def result(**change: Any) -> LabResult:
-    image = np.full((4, 4, 1), 100, np.uint8)
-    return LabResult(
-        FOOLED,
-        image,
-        (image / np.float32(255) + np.float32(0.05)) if not change else change["adversarial"],
-    )
+IMAGE = np.full((4, 4, 1), 100, np.uint8)
+CLEAN = IMAGE / np.float32(255)
+RESULT = LabResult(FOOLED, IMAGE, CLEAN + np.float32(0.05))
 
 
 def test_the_pictures_name_what_is_seen_and_what_is_wrong_by_more_than_colour() -> None:
-    text = triptych(result(), NAMES)
-    assert text.count("<img") == 3
-    assert (
-        "✓ coat 0.69" in text
-        and "✗ shirt</span> 0.74" in text
-        and "× 20, blue darker, orange brighter" in text
-    )
-    assert "cdp-pixels" in text and "cdp-faded" not in text
-    assert "cdp-faded" in triptych(result(), NAMES, faded=True)
-    assert "no change" in triptych(
-        result(adversarial=np.full((4, 4, 1), 100 / 255, np.float32)), NAMES
-    )
+    text = triptych(RESULT, NAMES)
+    assert text.count("<img") == 3 and "cdp-pixels" in text and "cdp-faded" not in text
+    assert "✓ coat 0.69" in text and "✗ shirt</span> 0.74" in text
+    assert "× 20, blue darker, orange brighter" in text
+    assert "cdp-faded" in triptych(RESULT, NAMES, faded=True)
+    assert "no change" in triptych(replace(RESULT, adversarial=CLEAN), NAMES)
 
 
 def test_names_from_a_card_are_text() -> None:
-    assert "<b>bag" not in triptych(
-        replace(result(), figures=replace(FOOLED, before=(0.0, 0.0, 1.0))), NAMES
-    )
-    assert "<b>bag" not in verdict_html(replace(result(), figures=WRONG), None, NAMES)
+    bag = replace(FOOLED, before=(0.0, 0.0, 1.0))
+    assert "<b>bag" not in triptych(replace(RESULT, figures=bag), NAMES)
+    assert "<b>bag" not in verdict_html(replace(RESULT, figures=WRONG), None, NAMES)
 
 
 def test_colour_images_with_transparency_are_shown() -> None:
-    image = np.full((4, 4, 4), 100, np.uint8)
+    image = IMAGE.repeat(4, -1)
     assert triptych(LabResult(FOOLED, image, image / np.float32(255)), NAMES).count("<img") == 3

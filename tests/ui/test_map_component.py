@@ -84,44 +84,29 @@ def test_what_is_no_image_is_refused(wrong: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    ("selected", "read"),
+    ("sent", "read"),
     [
-        ({"of": "m", "points": [4, 0, 4]}, (0, 4)),
-        (None, None),
-        ({"of": "m", "points": []}, None),
-        ({"of": "other", "points": [1]}, None),
-        ({"of": "m", "points": [5]}, None),
-        ({"of": "m", "points": [-1]}, None),
-        ({"of": "m", "points": [True]}, None),
-        ({"of": "m", "points": {"0": 1}}, None),
-        (7, None),
-        ({"of": "m", "points": [1] * 6}, None),
-        ({"of": "m", "points": [10**30]}, None),
-        ({"of": ["m"], "points": [1]}, None),
+        ([4, 0, 4], (0, 4)),
+        *(
+            ([], None),
+            ([5], None),
+            ([-1], None),
+            ([True], None),
+            ({"0": 1}, None),
+            ([10**30], None),
+        ),
+        *(([1] * 6, None), (4, 4), (5, None), (-1, None), (False, None), (1.0, None)),
     ],
 )
-def test_only_whole_numbers_of_points_of_this_map_are_a_selection(
-    selected: object, read: tuple[int, ...] | None
+def test_only_whole_numbers_of_points_of_this_map_are_a_selection_or_a_pick(
+    sent: Any, read: tuple[int, ...] | int | None
 ) -> None:
-    assert map_event(selected, None, n=5, of="m") == MapEvent(read, None)
-
-
-@pytest.mark.parametrize(
-    ("picked", "read"),
-    [
-        ({"of": "m", "point": 4}, 4),
-        ({"of": "m", "point": 5}, None),
-        ({"of": "m", "point": -1}, None),
-        ({"of": "m", "point": False}, None),
-        ({"of": "m", "point": 1.0}, None),
-        ({"of": "n", "point": 1}, None),
-        (None, None),
-    ],
-)
-def test_only_the_whole_number_of_a_point_of_this_map_is_a_pick(
-    picked: object, read: int | None
-) -> None:
-    assert map_event(None, picked, n=5, of="m") == MapEvent(None, read)
+    points = read if isinstance(read, tuple) else None
+    point = read if isinstance(read, int) else None
+    event = {"of": "m", "points": sent, "point": sent}
+    assert map_event(event, event, n=5, of="m") == MapEvent(points, point)
+    for other in (event | {"of": "n"}, event | {"of": ["m"]}, None, 7, {}):
+        assert map_event(other, other, n=5, of="m") == MapEvent(None, None)
 
 
 def test_a_card_carries_class_set_row_and_scores_of_every_point() -> None:

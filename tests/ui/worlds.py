@@ -37,27 +37,30 @@ def interval(value: float, low: float, high: float, n: int = 12) -> Interval:
 
 def result_of(config: GenerateConfig, *, complete: bool = True) -> LiveResult:
     """Agreement that cannot be told apart, separation that rose."""
-    n = config.count
-    image = np.full((n, 8, 8, 1), 200, np.uint8)
-    both = config.guidance.loss != "none"
+    n, both = config.count, config.guidance.loss != "none"
+    image, label = np.full((n, 8, 8, 1), 200, np.uint8), np.arange(n) % 3
+    guided, unguided, change = (
+        ArmReport(interval(*agreement), interval(*separation), None)
+        for agreement, separation in (
+            ((0.94, 0.86, 0.98), (4.9, 4.1, 5.5)),
+            ((0.89, 0.8, 0.95), (4.3, 3.7, 4.9)),
+            ((0.05, -0.01, 0.1), (0.6, 0.1, 1.1)),
+        )
+    )
+    views = [JudgeView(label, np.full(n, 0.98, np.float32))]
+    views.append(JudgeView(0 * label, np.full(n, 0.61, np.float32)))
     return LiveResult(
-        label=np.arange(n) % 3,
+        label=label,
         guided=image,
         unguided=image // 2 if both else None,
-        guided_report=ArmReport(interval(0.94, 0.86, 0.98), interval(4.9, 4.1, 5.5), None),
-        unguided_report=(
-            ArmReport(interval(0.89, 0.8, 0.95), interval(4.3, 3.7, 4.9), None) if both else None
-        ),
-        difference=(
-            ArmReport(interval(0.05, -0.01, 0.1), interval(0.6, 0.1, 1.1), None) if both else None
-        ),
+        guided_report=guided,
+        unguided_report=unguided if both else None,
+        difference=change if both else None,
         complete=complete,
         seconds=0.5,
         finished=n if complete else 0,
-        guided_view=JudgeView(np.arange(n) % 3, np.full(n, 0.98, np.float32)),
-        unguided_view=(
-            JudgeView(np.zeros(n, np.int64), np.full(n, 0.61, np.float32)) if both else None
-        ),
+        guided_view=views[0],
+        unguided_view=views[1] if both else None,
     )
 
 
