@@ -6,10 +6,11 @@ import streamlit as st
 from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import framed, warned
 from cdp.ui.train.form import FORM, dataset_of, elsewhere, form, settle
-from cdp.ui.train.page import action, results, runs_here
+from cdp.ui.train.page import action, results
+from cdp.ui.train.runs import RUNS
 
 framed()
-choices, runs = read_choices(), runs_here()
+choices, runs = read_choices(), RUNS.now()
 st.title("Train", anchor=False)
 settings = FORM.open()
 info, wrong = dataset_of(settings, choices)

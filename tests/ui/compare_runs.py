@@ -52,37 +52,6 @@ def page(**params: str) -> AppTest:
     return opened("compare", **params)
 
 
-def texts(app: AppTest) -> str:
-    """All that the page says, without the marks that make text safe."""
-    kinds = (
-        app.markdown,
-        app.caption,
-        app.info,
-        app.success,
-        app.warning,
-        app.error,
-        app.subheader,
-        app.get("html"),
-    )
-    said = "\n".join(
-        str(e.value if hasattr(e, "value") else e.proto.body) for kind in kinds for e in kind
-    )
-    return said.replace("\\", "").replace("&nbsp;", " ")
-
-
-def control(app: AppTest, label: str) -> Any:
-    """A control by its label."""
-    boxes = (
-        *app.text_input,
-        *app.selectbox,
-        *app.multiselect,
-        *app.toggle,
-        *app.text_area,
-        *app.get("button_group"),
-    )
-    return next(box for box in boxes if box.label == label)
-
-
 def table(app: AppTest) -> Any:
     """The run table, as pandas has it."""
     return app.dataframe[0].value
@@ -90,13 +59,6 @@ def table(app: AppTest) -> Any:
 
 def names(app: AppTest) -> list[str]:
     return list(table(app)["Name"])
-
-
-def address(app: AppTest) -> dict[str, str]:
-    return {
-        name: value[0] if isinstance(value, list) else value
-        for name, value in app.query_params.items()
-    }
 
 
 def labels(run_id: str) -> dict[str, Any]:

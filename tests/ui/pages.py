@@ -4,6 +4,7 @@ anew after every move."""
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -69,3 +70,16 @@ def drawn_until(app: AppTest, *words: str, without: str = "") -> AppTest:
         time.sleep(0.3)
         ran(app)
     return app
+
+
+def address(app: AppTest) -> dict[str, str]:
+    """The parameters of the page's address."""
+    return {k: v[0] if isinstance(v, list) else v for k, v in app.query_params.items()}
+
+
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something that another process does."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -8,13 +8,10 @@ import pytest
 from cdp import paths
 from cdp.results.compare import compare
 from tests.evaluations import report, write_evaluation
-from tests.ui.compare_runs import IDS, address, control, page, texts, training, two_groups
-from tests.ui.pages import ran, served
+from tests.ui.compare_runs import IDS, page, training, two_groups
+from tests.ui.pages import address, control, ran, texts
 
-
-@pytest.fixture(autouse=True)
-def _server(monkeypatch: pytest.MonkeyPatch) -> None:
-    served(monkeypatch)
+pytestmark = pytest.mark.usefixtures("server")
 
 
 def test_two_groups_are_compared_in_the_words_of_the_verdict_with_their_label_and_settings() -> (

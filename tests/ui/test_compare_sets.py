@@ -3,9 +3,6 @@ map that a helper process draws."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -14,22 +11,10 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import save_set
 from cdp.figures.palette import named_sign
 from cdp.ui.compare.sets import columns_of, strips_html
-from cdp.ui.kit.ask import side
-from tests.ui.compare_runs import page, texts, training
-from tests.ui.pages import ran, served
+from tests.ui.compare_runs import page, training
+from tests.ui.pages import ran, texts, until
 
-PATIENCE = 60.0
-
-
-@pytest.fixture(autouse=True)
-def _server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A server that has served a page before, and helper processes of this test's own home."""
-    served(monkeypatch)
-    side.clear()
-    yield
-    for kind in ("maps", "looks", "now"):
-        side(kind).close()
-    side.clear()
+pytestmark = pytest.mark.usefixtures("server")
 
 
 def save(
@@ -110,11 +95,7 @@ def test_the_map_is_drawn_when_it_is_asked_for_and_explore_is_a_click_away() -> 
     app = page(runs="on-one,on-two")
     assert not app.get("skeleton") and "Distances between" not in texts(app)
     ran(app.button(key="compare_map_draw").click())
-    end = time.monotonic() + PATIENCE
-    while "Distances between far groups" not in texts(app):
-        assert time.monotonic() < end
-        time.sleep(0.3)
-        ran(app)
+    until(lambda: "Distances between far groups" in texts(ran(app)))
     assert "80 of 80 images of one · 80 of 80 images of two" in texts(app)
     assert "encoder: pixels" in texts(app)
     links = [

@@ -14,11 +14,9 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, has, knob, launched, page, trained
-from tests.ui.pages import opened, ran
-from tests.ui.train_app import address, texts, world
+from tests.ui.pages import address, opened, ran, texts
 from tests.ui.train_runs import train_run
 
-__all__ = ["world"]
 pytestmark = pytest.mark.usefixtures("world")
 
 
@@ -75,7 +73,7 @@ def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_the
     app = page()
     assert len(launched(app)) == 1
     ran(app)
-    assert "has these very settings" in texts(app).replace("\\", "")
+    assert "has these very settings" in texts(app)
     assert sorted(run.name for run in launched(app)) == [
         "robust-autoattack-n1000",
         "robust-autoattack-n1000-2",

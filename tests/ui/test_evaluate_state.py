@@ -136,15 +136,18 @@ def test_a_report_that_is_gone_is_named_where_a_link_named_it_and_the_newest_fin
 def test_on_offer_are_trainings_with_weights_newest_first_then_encoders_robust_ones_first() -> None:
     train_run("early")
     trained("one", name="first")
-    trained("two", name="second", created=2.0, result={"best": {"robust_accuracy": 0.7}})
-    trained("odd", name="odd", created=3.0, card={"accuracy": [1]}, result={"best": "high"})
+    final = {"epoch": 4, "n": 500, "best": {"robust_accuracy": 0.7}}
+    trained("two", name="second", created=2.0, result=final)
+    trained(
+        "odd", name="odd", created=3.0, epochs=0, card={"accuracy": [1]}, result={"best": "high"}
+    )
     offered = models_on_offer(list_runs(), read_choices())
     assert list(offered)[:4] == ["run:odd", "run:two", "run:one", ROBUST]
     titles = list(offered.values())
     assert titles[:4] == [
         "odd",
         "second · 70.0 % robust on validation",
-        "first · 61.2 % robust on validation",
+        "first · 56.0 % robust on validation",
         "robust encoder of Fashion-MNIST (shipped)",
     ]
     assert "standard encoder of Fashion-MNIST (shipped)" in titles

@@ -15,11 +15,10 @@ import pytest
 from cdp import paths
 from cdp.config.train import automatic_name
 from cdp.work.records import list_runs
-from tests.ui.pages import APP, ran
-from tests.ui.train_app import address, control, launched, page, save, texts, world
+from tests.ui.pages import APP, address, control, ran, texts
+from tests.ui.train_app import launched, page, save
 from tests.ui.train_runs import QUICK, train_run
 
-__all__ = ["world"]
 pytestmark = pytest.mark.usefixtures("world")
 
 
@@ -77,7 +76,7 @@ def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_the
     app = page()
     assert len(launched(app)) == 1
     ran(app)
-    assert "has these very settings" in texts(app).replace("\\", "")
+    assert "has these very settings" in texts(app)
     assert sorted(run.name for run in launched(app)) == [
         automatic_name(QUICK),
         f"{automatic_name(QUICK)}-2",
@@ -93,7 +92,7 @@ def test_a_preset_sets_everything_it_decides_in_one_change_and_leaves_the_seed()
     assert address(app) == {"preset": "paper", "seed": "5"}
     ran(control(app, "Epochs").set_value("10"))
     assert control(app, "Preset").value == "custom"
-    assert "Changed from Paper: epochs 10 (400)" in texts(app).replace("\\", "")
+    assert "Changed from Paper: epochs 10 (400)" in texts(app)
 
 
 def test_steps_and_epochs_stand_beside_each_other_and_one_takes_the_place_of_the_other() -> None:

@@ -20,7 +20,8 @@ from cdp.ui.compare.state import (
     offered_columns,
     plain_columns,
 )
-from cdp.ui.kit.runlist import act, say_wrong
+from cdp.ui.kit.attempts import refuse
+from cdp.ui.kit.runlist import PLACE, act
 from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain, split_tags
 from cdp.values.naming import told_apart
@@ -147,7 +148,7 @@ def _columns(state: ComparisonPage) -> None:
     def choose(names: Sequence[str]) -> None:
         state.columns = tuple(names) or plain_columns()
         if wrong := keep_columns(state.columns):
-            say_wrong(f"{wrong}.")
+            refuse(PLACE, f"{wrong}.")
 
     def reset() -> None:
         choose(plain_columns())

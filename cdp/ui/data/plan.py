@@ -60,6 +60,7 @@ ROLES = (
     Role(MODEL, "Diffusion model", "Makes the images."),
 )
 """In the order they are trained: encoders first, as they take minutes."""
+TITLES = {role.key: role.title for role in ROLES}
 OPTIONAL = ("noise-aware",)
 
 # Images that an encoder sees in all; shipped ones saw 550,000.

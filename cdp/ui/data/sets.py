@@ -3,15 +3,11 @@ class, what to know before it is trained on."""
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from cdp.config.pretrain import EncoderConfig
 from cdp.data.facts import Concern, Facts
@@ -19,14 +15,16 @@ from cdp.data.importing import TEST
 from cdp.data.registry import available, load_split
 from cdp.data.sets import SetEntry, list_sets
 from cdp.models.checkpoints import is_name
-from cdp.ui.kit.images import showable
+from cdp.ui.kit import markup
+from cdp.ui.kit.images import png
+from cdp.ui.kit.markup import Html, line, tag
+from cdp.ui.kit.tables import table
 from cdp.ui.kit.words import plain
 from cdp.values.text import image_size
 
 ROW = 14
 """Images of a class that are shown, where the window is wide enough."""
 MOST_CLASSES = 24
-SIDE_PX = 44
 
 
 @dataclass(frozen=True)
@@ -55,22 +53,15 @@ def choices() -> list[Choice]:
 def held_out(seen: Facts, wanted: int) -> str:
     """What is kept apart from training, in one sentence."""
     stored = min(wanted, seen.images // 10)
-    tests = f"; the {seen.tests:,} test images are only measured on" if seen.tests else ""
-    return (
-        f"Of {seen.images:,} training images each encoder holds out {stored:,} to choose its best"
-        f" epoch by{tests}."
-    )
+    tests = "; test images are only measured on" if seen.tests else ""
+    return f"Each encoder holds out {stored:,} training images to choose its best epoch{tests}."
 
 
 def _choice(entry: SetEntry) -> Choice:
     card = entry.card or {}
     origin = "imported" if card.get("kind") == "imported" else "generated"
-    return Choice(
-        entry.name,
-        entry.name,
-        origin if card.get("class_names") else "no labels",
-        int(card.get("count", 0)),
-    )
+    origin = origin if card.get("class_names") else "no labels"
+    return Choice(entry.name, entry.name, origin, int(card.get("count", 0)))
 
 
 def _tests_of_another(name: str, names: set[str]) -> bool:
@@ -79,8 +70,8 @@ def _tests_of_another(name: str, names: set[str]) -> bool:
 
 def facts_column(seen: Facts) -> None:
     """Shape, counts and what is held out."""
-    tests = f", {seen.tests:,} test images" if seen.tests else ", no test images"
-    st.markdown(plain(f"{seen.images:,} training images{tests}"))
+    tests = f"{seen.tests:,} test images" if seen.tests else "no test images"
+    st.markdown(plain(f"{seen.images:,} training images, {tests}"))
     st.markdown(plain(f"{image_size(*seen.shape[1:], seen.shape[0])}, {len(seen.classes)} classes"))
     st.caption(plain(held_out(seen, EncoderConfig().held_out)))
 
@@ -92,79 +83,43 @@ def pictures_column(seen: Facts, concerns: list[Concern], stamp: str) -> None:
     for concern in concerns:
         (st.error if concern.blocking else st.warning)(plain(concern.text))
     with st.expander("Images of each class"):
-        st.dataframe(
-            [
-                {"class": value, "name": name, "training images": seen.counts[value]}
-                | ({"test images": seen.test_counts[value]} if seen.test_counts else {})
-                for value, name in enumerate(seen.classes)
-            ],
-            hide_index=True,
-            width="stretch",
-        )
+        rows = {"name": seen.classes, "training images": seen.counts}
+        tests = {"test images": seen.test_counts} if seen.test_counts else {}
+        table({"class": range(len(seen.classes))} | rows | tests)
 
 
 @st.cache_data(max_entries=20, show_spinner="Reading images")
 def _examples(name: str, stamp: str, counts: tuple[int, ...], tests: tuple[int, ...]) -> str:
     split = load_split(name, "train")
     rows = first_rows(split.label, len(split.info.classes))
-    notes = [
-        f"{count:,}" + (f" + {tests[value]:,} test" if tests else "")
-        for value, count in enumerate(counts)
-    ]
-    return class_rows(
-        np.asarray(split.image[rows]), np.asarray(split.label[rows]), split.info.classes, notes
-    )
+    image, label = np.asarray(split.image[rows]), np.asarray(split.label[rows])
+    notes = [f"{count:,}" for count in counts]
+    if tests:
+        notes = [f"{note} + {count:,} test" for note, count in zip(notes, tests, strict=True)]
+    return class_rows(image, label, split.info.classes, notes)
 
 
 def class_rows(
     image: np.ndarray, label: np.ndarray, names: Sequence[str], notes: Sequence[str] = ()
-) -> str:
+) -> Html:
     """The first images of each class. image: (n,H,W,C) uint8; label: (n,); notes: by class number,
     below its name."""
     rows = []
-    for value in range(min(len(names), MOST_CLASSES)):
-        where = np.flatnonzero(label == value)[:ROW]
-        if len(where):
-            rows.append(
-                _row(image[where], names[value], notes[value] if value < len(notes) else "")
+    for value, name in enumerate(names[:MOST_CLASSES]):
+        images = image[np.flatnonzero(label == value)[:ROW]]
+        if len(images):
+            note = line(notes[value] if value < len(notes) else "", "cdp-small")
+            pictures = (
+                markup.image(png(one), f"{name}, image {number}")
+                for number, one in enumerate(images, 1)
             )
+            rows.append(tag("div", tag("div", name, note), tag("div", *pictures)))
     left = len(names) - MOST_CLASSES
-    more = (
-        f"<div style='opacity:.7;font-size:.85rem'>and {left} more classes</div>"
-        if left > 0
-        else ""
-    )
-    return f"<div style='display:flex;flex-direction:column;gap:6px'>{''.join(rows)}{more}</div>"
+    more = line(f"and {left} more classes" if left > 0 else "", "cdp-quiet")
+    return tag("div", *rows, more, cls="cdp-classes")
 
 
 def first_rows(label: np.ndarray, classes: int) -> np.ndarray:
     """Row numbers of the first images of every class that is shown, ascending."""
     result = [np.flatnonzero(label == value)[:ROW] for value in range(min(classes, MOST_CLASSES))]
     return np.sort(np.concatenate(result)) if result else np.empty(0, np.int64)
-
-
-def _row(image: np.ndarray, name: str, note: str) -> str:
-    text = html.escape(name)
-    below = f"<div style='opacity:.7;font-size:.8rem'>{html.escape(note)}</div>" if note else ""
-    pictures = "".join(
-        f"<img src='{_png(item)}' alt='{text}, image {number}'"
-        f" style='height:{SIDE_PX}px;border-radius:2px;image-rendering:pixelated'>"
-        for number, item in enumerate(image, 1)
-    )
-    return (
-        "<div style='display:flex;gap:12px;align-items:center'>"
-        "<div style='flex:0 0"
-        f" 96px;font-size:.9rem;overflow-wrap:anywhere;line-height:1.25'>{text}{below}</div>"
-        "<div"
-        f" style='display:flex;flex-wrap:wrap;gap:4px;height:{SIDE_PX}px;overflow:hidden;flex:1'>{pictures}</div></div>"
-    )
-
-
-def _png(image: np.ndarray) -> str:
-    """(H,W,C) uint8 as a data URL."""
-    visible = showable(image[None])[0]
-    out = io.BytesIO()
-    Image.fromarray(
-        visible[..., 0] if visible.shape[-1] == 1 else np.ascontiguousarray(visible)
-    ).save(out, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

@@ -1,5 +1,4 @@
-"""The settings of the Evaluate page: model, attack, what is measured beside it; and which report is
-shown."""
+"""The settings of the Evaluate page: model, attack, what else is measured, and the open report."""
 
 from __future__ import annotations
 
@@ -15,12 +14,13 @@ from cdp.config.choices import SUITES
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig
 from cdp.config.fields import quoted
 from cdp.errors import CdpError, InputError, MissingError
-from cdp.files.atomic import read_json
 from cdp.models.checkpoints import given_path
 from cdp.models.encoders import BEST, CARD
+from cdp.results.reached import reached_of
 from cdp.tasks.evaluate_data import dataset_named, weights_of
 from cdp.ui.kit.address import any_text, one_of
-from cdp.ui.kit.choices import Choices, info_of
+from cdp.ui.kit.choices import Choices, conventional_text, info_of
+from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.frame import refused
 from cdp.ui.kit.runlist import WORDS
@@ -59,13 +59,10 @@ FORM: Form[EvaluationPage] = Form(
     state=EvaluationPage,
     params=(any_text("report"), one_of("view", VIEWS, FIRST_VIEW)),
     groups=(
-        Group("Model", ("model", "weights", "architecture", "dataset")),
-        Group(
+        Group.of("Model", "model weights architecture dataset"),
+        Group.of(
             "Attack",
-            (
-                *("attack", "count", "norm", "epsilon", "part", "part_seed", "steps", "restarts"),
-                *("batch", "seed"),
-            ),
+            "attack count norm epsilon part part_seed steps restarts batch seed",
         ),
         Group("Measure as well", (*BESIDE, "side_count")),
     ),
@@ -85,9 +82,8 @@ FORM: Form[EvaluationPage] = Form(
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the card of a model tells. name: for people; dataset: name or path of what it was
-    trained on, "" unknown; norm, epsilon: trained for, "" and None unknown; epoch: of the best
-    weights of a training, 0 unknown."""
+    """What the card of a model tells, "", None or 0 where it does not. dataset: name or path of what
+    it was trained on; norm, epsilon: trained for; epoch: of the best weights of a training."""
 
     name: str
     dataset: str = ""
@@ -103,8 +99,7 @@ class ModelFacts:
         return "l2" if self.norm == "l2" else "linf"
 
     def budget(self, config: EvaluateConfig, info: DatasetInfo | None) -> float:
-        """The radius that would be attacked with. info: of the data set, None unknown. Raises
-        InputError where there is none."""
+        """The radius of the attack. info: of the data set. Raises InputError without one."""
         norm = self.norm_of(config.norm)
         trained = self.epsilon if self.norm == norm else None
         conventional = info.conventional(norm) if info else None
@@ -114,20 +109,15 @@ class ModelFacts:
     def sentence(self) -> str:
         """What a model was trained on and for, in one line; empty where its card does not say."""
         title = self.dataset_title or self.dataset
-        threat = threat_text(self.norm, self.epsilon) if self.epsilon is not None else ""
-        parts = (
-            f"Trained on {title}" if title else "",
-            f"for {threat}" if threat else "",
-            f"best epoch {self.epoch}" if self.epoch else "",
-        )
-        return ", ".join(part for part in parts if part)
+        parts = [f"Trained on {title}"] if title else []
+        parts += [f"for {threat_text(self.norm, self.epsilon)}"] if self.epsilon is not None else []
+        return ", ".join(parts + ([f"best epoch {self.epoch}"] if self.epoch else []))
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What would be evaluated. facts: of the model, None where it cannot be used and ``wrong`` says
-    why; info: of the data set, None where it is not known or cannot be used, which ``misused``
-    says."""
+    """What would be evaluated. facts: of the model, None where ``wrong`` says why it cannot be used;
+    info: of the data set, None where ``misused`` says why."""
 
     facts: ModelFacts | None
     wrong: str = ""
@@ -145,28 +135,9 @@ def models_on_offer(runs: Sequence[Run], choices: Choices) -> dict[str, str]:
 
 
 def _title(run: Run) -> str:
-    best = _best(run)
-    parts = (
-        run.name,
-        "" if best is None else f"{share_text(best)} robust on validation",
-        "" if run.over else WORDS[run.state],
-    )
-    return " · ".join(part for part in parts if part)
-
-
-def _best(run: Run) -> float | None:
-    """Best robust validation accuracy: of the record of a run that has one, else of the card of its
-    best epoch."""
-    value = _section(run.result, "best").get("robust_accuracy")
-    if value is None:
-        card = read_json(run.folder / BEST / CARD)
-        value = _section(_section(card, "accuracy"), "pgd").get("value")
-    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
-
-
-def _section(card: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
-    section = (card or {}).get(name)
-    return section if isinstance(section, dict) else {}
+    best = reached_of(run).best_robust
+    parts = [run.name] + ([] if best is None else [f"{share_text(best)} robust on validation"])
+    return " · ".join(parts if run.over else [*parts, WORDS[run.state]])
 
 
 def facts_of(source: str, architecture: str = "") -> ModelFacts:
@@ -176,7 +147,7 @@ def facts_of(source: str, architecture: str = "") -> ModelFacts:
         raise InputError(f"model: {CODE_REMEDY}")
     if not source:
         raise MissingError(
-            "model: nothing is chosen: choose a training, an encoder, or type the path of a folder"
+            "model: none is chosen: choose a training or an encoder, or type the path of a folder"
             " with weights"
         )
     (weights,) = weights_of(source, architecture=architecture)
@@ -184,18 +155,19 @@ def facts_of(source: str, architecture: str = "") -> ModelFacts:
     if name == source:
         path = given_path(source)
         name = path.name if path.is_dir() else path.stem
-    card, training = weights.card, _section(weights.card, "training")
+    card, told = weights.card, weights.card.get("training")
+    training = told if isinstance(told, dict) else {}
     epsilon, epoch = training.get("epsilon"), card.get("epoch")
     norm = training.get("norm", "linf" if "epsilon" in training else None)
     known = norm in ("linf", "l2")
     dataset = training.get("dataset") or card.get("dataset")
     return ModelFacts(
-        name=str(card.get("run") or card.get("name") or name)[:200],
-        dataset=dataset if isinstance(dataset, str) else "",
-        dataset_title=str(card.get("dataset_title") or "")[:200],
-        norm=str(norm) if known else "",
-        epsilon=float(epsilon) if known and isinstance(epsilon, int | float) else None,
-        epoch=epoch if isinstance(epoch, int) else 0,
+        str(card.get("run") or card.get("name") or name)[:200],
+        dataset if isinstance(dataset, str) else "",
+        str(card.get("dataset_title") or "")[:200],
+        str(norm) if known else "",
+        float(epsilon) if known and isinstance(epsilon, int | float) else None,
+        epoch if isinstance(epoch, int) else 0,
     )
 
 
@@ -231,54 +203,50 @@ def settle(settings: EvaluationPage, models: Mapping[str, str], evaluations: Seq
         settings.report = ""
     elif settings.fresh and not settings.report and flat["model"]:
         # Whoever comes with a model wants to see what is known of it.
-        known = (run.id for run in evaluations if _model_of(run) == flat["model"])
-        settings.report = next(known, "")
+        of_model = (
+            run.id
+            for run in evaluations
+            if isinstance(run.config, EvaluateConfig) and run.config.model == flat["model"]
+        )
+        settings.report = next(of_model, "")
     if not flat["model"] and models:
         flat["model"] = settings.start["model"] = next(iter(models))
 
 
-def _model_of(run: Run) -> str:
-    """What an evaluation is of, as its settings name it; "" where they cannot be read."""
-    return run.config.model if isinstance(run.config, EvaluateConfig) else ""
-
-
 def shown_run(settings: EvaluationPage, evaluations: Sequence[Run]) -> Run | None:
-    """The evaluation that is shown: the chosen one, else the newest that is finished, else the
-    newest."""
-    chosen = [run for run in evaluations if run.id == settings.report] or [
-        run for run in evaluations if run.state == "finished"
-    ]
-    return next(iter(chosen or evaluations), None)
+    """The evaluation that is shown: the chosen one, else the newest finished one, else the newest."""
+    chosen = [run for run in evaluations if run.id == settings.report]
+    finished = [run for run in evaluations if run.state == "finished"]
+    return next(iter(chosen or finished or evaluations), None)
 
 
 def draw_form(
     settings: EvaluationPage, models: Mapping[str, str], subject: Subject, choices: Choices
 ) -> None:
     """All controls, top to bottom, and the command line that does the same."""
+    data = partial(_data, settings=settings, subject=subject, choices=choices)
     own: dict[str, Callable[[], None]] = {
-        "model": partial(_model, settings, models, subject, choices),
-        "dataset": partial(_data, "dataset", settings, subject, choices),
-        "part": partial(_data, "part", settings, subject, choices),
+        "model": partial(_model, settings, models, subject, data),
+        "dataset": (lambda: None) if _asks_for_data(subject) else partial(data, "dataset"),
+        "part": partial(data, "part"),
     }
-    if _asks_for_data(subject):
-        own["dataset"] = lambda: None  # it stands beside the model
-    FORM.draw(
-        settings,
-        own,
-        below={"attack": partial(_explain, settings)},
-        empty=lambda name: empty(name, settings.flat, subject),
-    )
+
+    def explain() -> None:
+        st.caption(SUITES[settings.flat["attack"]].explained(settings.flat))
+
+    def own_code() -> None:
+        st.caption("A model of your own code is evaluated here only: no page imports it.")
+        st.code(CODE_COMMAND, language="bash", wrap_lines=True)
+
+    empty_text = partial(empty, flat=settings.flat, subject=subject)
+    FORM.draw(settings, own, below={"attack": explain}, empty=empty_text)
     config = settings.config_or_none()
     if config is not None:
-        with st.expander("From the command line", key="evaluate_command"):
-            st.code(command(config), language="bash", wrap_lines=True)
-            st.caption("A model of your own code is evaluated here only: no page imports it.")
-            st.code(CODE_COMMAND, language="bash", wrap_lines=True)
+        command_fold("evaluate", command(config), more=own_code)
 
 
 def _asks_for_data(subject: Subject) -> bool:
-    """Whether the data set has to be chosen, because the model does not say what it was
-    trained on."""
+    """Whether the data set has to be chosen, as the model does not say it."""
     return subject.facts is not None and not subject.facts.dataset
 
 
@@ -293,15 +261,14 @@ def command(config: EvaluateConfig) -> str:
     return shlex.join([*options[:4], *model, *everything, *options[4:]])
 
 
-def _explain(settings: EvaluationPage) -> None:
-    st.caption(SUITES[settings.flat["attack"]].explained(settings.flat))
-
-
 def _model(
-    settings: EvaluationPage, models: Mapping[str, str], subject: Subject, choices: Choices
+    settings: EvaluationPage,
+    models: Mapping[str, str],
+    subject: Subject,
+    data: Callable[[str], None],
 ) -> None:
     """The model by name, or a path that is typed; what is known of it, or wrong with it, stands
-    below."""
+    below, and the data set where the model does not say it."""
     field, value = FORM.fields["model"], settings.flat["model"]
 
     def given(text: str | None) -> str:
@@ -317,7 +284,7 @@ def _model(
     elif subject.facts.sentence:
         st.caption(plain(subject.facts.sentence))
     if _asks_for_data(subject):
-        _data("dataset", settings, subject, choices)
+        data("dataset")
 
 
 def empty(name: str, flat: Mapping[str, Any], subject: Subject) -> str:
@@ -330,10 +297,7 @@ def empty(name: str, flat: Mapping[str, Any], subject: Subject) -> str:
     norm = facts.norm_of(flat["norm"])
     if facts.epsilon is not None and facts.norm == norm:
         return f"{exact_text(facts.epsilon)} (trained)"
-    conventional = info.conventional(norm) if info else None
-    if conventional is None:
-        return "no convention: set one"
-    return f"{exact_text(conventional)} (conventional)"
+    return conventional_text(info.conventional(norm) if info else None)
 
 
 def _data(name: str, settings: EvaluationPage, subject: Subject, choices: Choices) -> None:

@@ -1,9 +1,10 @@
-"""The Evaluate page: settings on the left; the one button, the evaluations and one report on the
+"""The Evaluate page: settings on the left; the button, the evaluations and one report on the
 right."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -26,7 +27,7 @@ from cdp.ui.evaluate.form import (
 from cdp.ui.evaluate.runs import detail, list_of_evaluations
 from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import link, nothing_yet, warned
-from cdp.ui.kit.runlist import act, of_kind, said
+from cdp.ui.kit.runlist import act, not_ready, of_kind, said, same_settings, start_button
 from cdp.ui.kit.words import plain
 from cdp.values.text import threat_text
 from cdp.values.types import DatasetInfo
@@ -64,34 +65,18 @@ def _action(settings: EvaluationPage, subject: Subject, evaluations: Sequence[Ru
             epsilon = facts.budget(config, subject.info)
     except InputError as error:
         wrong = str(error).removeprefix("settings: ")
-    ready = config is not None and facts is not None and not wrong
-    with st.container(horizontal=True, vertical_alignment="center", key="action"):
-        st.button(
-            "Evaluate",
-            type="primary",
-            key="evaluate_start",
-            disabled=not ready,
-            on_click=_start,
-            args=(settings, facts),
-        )
-        if config is not None and facts is not None and not wrong:
-            st.caption(plain(_cost(config, facts, subject.info, epsilon)))
+    cost = None
+    if config is not None and facts is not None and not wrong:
+        cost = partial(st.caption, plain(_cost(config, facts, subject.info, epsilon)))
+    start_button("Evaluate", "evaluate_start", _start, settings, facts, cost=cost)
     if wrong and facts is not None:
-        why = "These settings do not fit together" if config is None else "Not ready"
-        st.error(plain(f"{why}: {wrong}."))
-    same = next((run for run in evaluations if config and run.config == config), None)
-    if same is not None:
-        st.caption(
-            plain(
-                f"Evaluation {same.name} has these very settings, so another one gives the same"
-                " numbers."
-            )
-        )
+        not_ready(wrong, fit=config is not None)
+    if config is not None:
+        same_settings(evaluations, config)
 
 
 def _start(settings: EvaluationPage, facts: ModelFacts) -> None:
-    """Launch an evaluation of these settings and show it; what went wrong is said on the next
-    draw."""
+    """Launch an evaluation of these settings and show it."""
     task = TASKS["evaluate"]
 
     def launched() -> None:
@@ -99,7 +84,7 @@ def _start(settings: EvaluationPage, facts: ModelFacts) -> None:
         name = automatic_name(config, name_like(facts.name) or "model")
         settings.report = launch.launch(task, config, launch.free_name(task, name))
 
-    act(launched, failed="Not started: ")
+    act(launched, failed="Not started")
 
 
 def _cost(
@@ -107,49 +92,33 @@ def _cost(
 ) -> str:
     """What would be done, at most: an image that falls to one attack is spared the others."""
     images = "all" if config.images is None else f"at most {config.images:,}"
-    whose = (
-        f"images of set {config.part}"
-        if config.part
-        else f"test images of {info.title if info else facts.dataset_title}"
-    )
+    whose = f"test images of {info.title if info else facts.dataset_title}"
+    whose = f"images of set {config.part}" if config.part else whose
     attacks = f" x {count} attacks" if (count := SUITES[config.attack].count) > 1 else ""
-    twice = (
-        " x 2 sets of weights" if config.weights == "both" and config.model.startswith(RUN) else ""
-    )
-    return (
-        f"{TITLES[config.attack]}, {threat_text(facts.norm_of(config.norm), epsilon)}: {images}"
-        f" {whose}{attacks}{twice}"
-    )
+    both = config.weights == "both" and config.model.startswith(RUN)
+    twice = " x 2 sets of weights" if both else ""
+    threat = threat_text(facts.norm_of(config.norm), epsilon)
+    return f"{TITLES[config.attack]}, {threat}: {images} {whose}{attacks}{twice}"
 
 
 def _results(settings: EvaluationPage, evaluations: Sequence[Run], *, trained: bool) -> None:
     """The evaluations and the one that is shown, or what will stand here."""
-    if not evaluations:
-        said()
-        _empty(trained=trained)
+    if evaluations:
+        with st.container(key="live"):
+            list_of_evaluations(settings, evaluations)
+            run = shown_run(settings, evaluations)
+            if run is not None:
+                detail(settings, run)
         return
-    with st.container(key="live"):
-        list_of_evaluations(settings, evaluations)
-        visible = shown_run(settings, evaluations)
-        if visible is not None:
-            detail(settings, visible)
-
-
-def _empty(*, trained: bool) -> None:
+    said()
     place = nothing_yet(
         "No evaluation yet",
-        "Press Evaluate: the model is attacked in the background, and the share of images that"
-        " withstands every attack is its robust accuracy, with its interval and with checks of"
-        " whether the attacks can be trusted. It goes on when the browser or the app is closed.",
+        "Press Evaluate: the model is attacked in the background. Its robust accuracy is the share"
+        " of images that withstands every attack; it comes with an interval and with checks of"
+        " whether the attacks can be trusted.",
+        ":small[Quick gives an estimate within a few points; AutoAttack gives the number to cite.]",
     )
-    with place:
-        if not trained:
-            st.markdown(
-                "No training is here yet, so the shipped robust encoder is chosen: it can be"
-                " evaluated right now. For a model of your own, train one first."
-            )
+    if not trained:
+        with place:
+            st.markdown("No training is here yet, so the shipped robust encoder is chosen.")
             link("train", "Train a robust classifier")
-        st.caption(
-            "Quick gives an estimate within a few points first; AutoAttack gives the number to"
-            " cite."
-        )

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -22,9 +23,10 @@ from cdp.ui.components.chart import load_plotly
 from cdp.ui.evaluate.form import VIEWS, EvaluationPage, command
 from cdp.ui.evaluate.views import attacks, budgets, classes, masking, verdict_line, weights_title
 from cdp.ui.kit.frame import link
-from cdp.ui.kit.runlist import error_sentence, use_settings
-from cdp.ui.kit.tables import Rows
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.markup import Html, figure, tag
+from cdp.ui.kit.runlist import use_settings
+from cdp.ui.kit.tables import Rows, csv_of, download, table, views
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.values.evaluation import (
     OUTCOMES,
     REPORT,
@@ -38,44 +40,33 @@ from cdp.values.evaluation import (
 from cdp.values.text import bounds_text, points_with_bounds, share_text
 from cdp.work.records import Run, run_folder
 
-if TYPE_CHECKING:
-    pass
-
-from cdp.ui.kit.markup import Html, figure, tag
-from cdp.ui.kit.tables import csv_of, download, table, views
-
-
-def report_of(folder: Path) -> EvalReport:
-    """The report in a run's folder. Raises MissingError or InputError."""
-    return _report(str(folder / REPORT), _changed(folder / REPORT))
-
-
-def outcomes_of(folder: Path, report: EvalReport) -> Outcomes:
-    """What became of every image of the report in that folder. Raises MissingError or InputError,
-    also for those of another report."""
-    result = _outcomes(str(folder / OUTCOMES), _changed(folder / OUTCOMES))
-    if (
-        len(result.rows) != report.n
-        or not {item.which for item in report.weights} <= result.of.keys()
-    ):
-        raise InputError(f"{folder / OUTCOMES} is of another report: evaluate again")
-    return result
-
-
+T = TypeVar("T")
 ESTIMATE = "Stronger attacks leave fewer images standing."
+PARTS = {"attacks": attacks, "classes": classes, "budgets": budgets, "masking": masking}
 File = tuple[str, str, Callable[[], str]]
 """Label, help, and the text, made when it is asked for."""
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _report(path: str, changed: int) -> EvalReport:
-    """changed: time of writing."""
-    return read_report(Path(path))
+def _once(_read: Callable[[Path], T], path: str, changed: int) -> T:
+    """A file read once. changed: its time of writing."""
+    return _read(Path(path))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _outcomes(path: str, changed: int) -> Outcomes:
-    return read_outcomes(Path(path))
+def report_of(folder: Path) -> EvalReport:
+    """The report in a run's folder. Raises MissingError or InputError."""
+    return _once(read_report, str(folder / REPORT), _changed(folder / REPORT))
+
+
+def outcomes_of(folder: Path, report: EvalReport) -> Outcomes:
+    """What became of every image of the report in that folder. Raises MissingError or InputError,
+    also for those of another report."""
+    path = folder / OUTCOMES
+    result = _once(read_outcomes, str(path), _changed(path))
+    of = {item.which for item in report.weights}
+    if len(result.rows) != report.n or not of <= result.of.keys():
+        raise InputError(f"{path} is of another report: evaluate again")
+    return result
 
 
 def _changed(path: Path) -> int:
@@ -97,24 +88,16 @@ def show_report(settings: EvaluationPage, run: Run, report: EvalReport) -> None:
         st.markdown(plain(change_text(of["best"], of["last"], classes)))
     verdict_line(report)
     for text in report.warnings:
-        st.warning(plain(error_sentence(text)))
+        st.warning(plain(sentence_of(text)))
     _links(report)
-    views(
-        "Part of the report",
-        VIEWS,
-        settings.view,
-        lambda view: setattr(settings, "view", view),
-        key=f"evaluate_view_{run.id}_{settings.turn}",
-    )
+    choose, key = partial(setattr, settings, "view"), f"evaluate_view_{run.id}_{settings.turn}"
+    views("Part of the report", VIEWS, settings.view, choose, key=key)
     if settings.view == "how":
         _how(settings, run, report)
     else:
-        _PARTS[settings.view](report, run.id)
+        PARTS[settings.view](report, run.id)
     _exports(run, report, outcomes, wrong)
     load_plotly()
-
-
-_PARTS = {"attacks": attacks, "classes": classes, "budgets": budgets, "masking": masking}
 
 
 def figures_html(report: EvalReport) -> Html:
@@ -134,21 +117,15 @@ def change_text(best: Outcome, last: Outcome, classes: int) -> str:
     """What the last epoch lost to the best, or gained, in one sentence; without a verdict where
     images are too few."""
     result = share_difference(last.robust, best.robust)
-    where = f"paired over the same {result.n:,} images"
     if np.array_equal(last.robust, best.robust):
-        return (
-            f"Best and last weights withstand the attack on the very same images of {result.n:,}."
-        )
-    if result.n < LEAST_A_CLASS * classes:
-        return (
-            f"No verdict on best and last weights, {FEW}: last minus best is"
-            f" {points_with_bounds(result)}, {where}."
-        )
-    verdict = "cannot be told apart" if result.low <= 0 <= result.high else "differ"
-    return (
-        f"Best and last weights {verdict} under attack: last minus best is"
-        f" {points_with_bounds(result)}, {where}."
+        return f"Best and last weights withstand the attack on the same images of {result.n:,}."
+    change = (
+        f"last minus best is {points_with_bounds(result)}, paired over the same {result.n:,} images"
     )
+    if result.n < LEAST_A_CLASS * classes:
+        return f"No verdict on best and last weights, {FEW}: {change}."
+    verdict = "cannot be told apart" if result.low <= 0 <= result.high else "differ"
+    return f"Best and last weights {verdict} under attack: {change}."
 
 
 def _links(report: EvalReport) -> None:
@@ -157,30 +134,23 @@ def _links(report: EvalReport) -> None:
         source = report.model.source
         if not source.startswith(CODE):  # which no page imports
             link("lab", "Attack single images", "science", model=source)
-        if report.model.run:
+        if training := report.model.run:
             try:
-                run_folder(report.model.run)
+                run_folder(training)
             except CdpError:
                 st.caption("The training was removed; its report stays.")
             else:
-                link(
-                    "train",
-                    "See the training",
-                    "show_chart",
-                    runs=report.model.run,
-                    run=report.model.run,
-                )
+                link("train", "See the training", "show_chart", runs=training, run=training)
 
 
 def _how(settings: EvaluationPage, run: Run, report: EvalReport) -> None:
-    """Model, images, attack, settings, versions and hashes: all that is needed to measure it
-    again."""
+    """All that is needed to measure it again."""
     rows = measured_rows(report)
     table(rows)
     config = run.config
     with st.container(horizontal=True):
         if isinstance(config, EvaluateConfig):
-            use_settings(run.id, lambda: settings.use(config))
+            use_settings(run.id, partial(settings.use, config))
         csv_of(rows, "measured.csv", key=f"evaluate_measured_csv_{run.id}")
     if isinstance(config, EvaluateConfig):
         st.code(command(config), language="bash", wrap_lines=True)
@@ -200,15 +170,14 @@ def _settings(report: EvalReport) -> list[tuple[str, str]]:
     """Every setting as the form calls it; one that this version does not know as the report calls
     it."""
     known = fields_of(EvaluateConfig)
+
+    def text(name: str, value: object) -> str:
+        if value == "":
+            return "as the model says"
+        return known[name].title(value) if name in known else str(value)
+
     return [
-        (
-            f"{known[name].label.lower()} ({name})" if name in known else name,
-            (
-                (known[name].title(value) if name in known else str(value))
-                if value != ""
-                else "as the model says"
-            ),
-        )
+        (f"{known[name].label.lower()} ({name})" if name in known else name, text(name, value))
         for name, value in report.config.items()
         if name != "model"
     ]
@@ -216,41 +185,27 @@ def _settings(report: EvalReport) -> list[tuple[str, str]]:
 
 def exports(report: EvalReport, outcomes: Outcomes | None) -> dict[str, File]:
     """Files of a report by the ending of their names. Without outcomes none by image."""
+
+    def html() -> str:
+        from cdp.reports.evaluation import evaluation_html
+
+        return evaluation_html(report)
+
+    def as_json(record: Callable[[EvalReport], Any]) -> Callable[[], str]:
+        return lambda: json.dumps(record(report), indent=1)
+
+    about = "With charts, settings, versions and hashes; opens without a network."
+    robustbench = "In the shape of RobustBench's model records."
     files: dict[str, File] = {
-        ".html": (
-            "HTML report",
-            "One file with charts, settings, versions and hashes; it opens without a network.",
-            lambda: _html(report),
-        ),
-        ".robustbench.json": (
-            "JSON (RobustBench)",
-            "In the shape of RobustBench's model records.",
-            lambda: json.dumps(robustbench_record(report), indent=1),
-        ),
-        ".json": (
-            "JSON",
-            "Every figure of this report.",
-            lambda: json.dumps(report_json(report), indent=1),
-        ),
-        ".csv": (
-            "CSV",
-            "Every accuracy with its interval, one a row.",
-            lambda: evaluation_csv(report),
-        ),
+        ".html": ("HTML report", about, html),
+        ".robustbench.json": ("JSON (RobustBench)", robustbench, as_json(robustbench_record)),
+        ".json": ("JSON", "Every figure of this report.", as_json(report_json)),
+        ".csv": ("CSV", "Every accuracy with its interval.", lambda: evaluation_csv(report)),
     }
     if outcomes is not None:
-        files["-images.csv"] = (
-            "CSV by image",
-            "What became of every image: predictions, and the attack that turned it.",
-            lambda: outcomes_csv(report, outcomes),
-        )
+        of = "Predictions for every image, and the attack that turned it."
+        files["-images.csv"] = ("CSV by image", of, lambda: outcomes_csv(report, outcomes))
     return files
-
-
-def _html(report: EvalReport) -> str:
-    from cdp.reports.evaluation import evaluation_html
-
-    return evaluation_html(report)
 
 
 def _exports(run: Run, report: EvalReport, outcomes: Outcomes | None, wrong: str) -> None:

@@ -1,10 +1,11 @@
-"""Evaluations as the page lists them: what each is of, how its number is called, how far it is and
-what came out; in detail what stands after every attack, an upper bound that only falls."""
+"""Evaluations as the page lists them: settings, how far each is, what came out; in detail what
+withstands after every attack, an upper bound that only falls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -14,20 +15,20 @@ from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.titles import TITLES
 from cdp.errors import CdpError
 from cdp.results.history import history_of
+from cdp.results.reached import share, whole
 from cdp.statistics.shares import share_interval
 from cdp.ui.evaluate.form import EvaluationPage, shown_run
-from cdp.ui.evaluate.report import report_of
+from cdp.ui.evaluate.report import report_of, show_report
 from cdp.ui.kit.markup import Html, heading, joined, line, row, tag
 from cdp.ui.kit.runlist import (
     POLL_SECONDS,
-    Help,
     RunList,
-    error_sentence,
     log_fold,
     run_bar,
     run_list,
     state_line,
     use_settings,
+    why_over,
 )
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted, exact_text, share_text, share_with_bounds
@@ -35,14 +36,6 @@ from cdp.work.records import Run, get_run
 
 WEIGHTS = ("best", "last")
 """Of a training whose both sets of weights are evaluated, in this order."""
-REMEDY = {
-    "interrupted": (
-        "Its process is gone, perhaps by a restart of the machine. Resume goes on after the last"
-        " finished batch."
-    ),
-    "stopped": "Stopped. Resume goes on after the last finished batch.",
-    "failed": "Resume tries again after the last finished batch.",
-}
 
 
 @dataclass(frozen=True)
@@ -67,34 +60,27 @@ def facts(config: Any) -> str:
     threat = " ".join(part for part in (norm, budget) if part) or "budget as trained"
     which = f"{config.weights} weights" if config.model.startswith(RUN) else ""
     data = PurePath(config.part or config.dataset).name
-    return " · ".join(
-        part
-        for part in (TITLES[config.attack], images, threat, which, data, f"seed {config.seed}")
-        if part
-    )
+    parts = (TITLES[config.attack], images, threat, which, data, f"seed {config.seed}")
+    return " · ".join(part for part in parts if part)
 
 
 def list_of_evaluations(settings: EvaluationPage, runs: Sequence[Run]) -> None:
     """Nothing where there is none."""
 
-    def shown(result: Sequence[Run]) -> str:
-        run = shown_run(settings, result)
+    def opened(listed: Sequence[Run]) -> str:
+        run = shown_run(settings, listed)
         return run.id if run else ""
 
-    def draw(run: Run, visible: str) -> None:
+    def draw(run: Run, open_id: str) -> None:
         so_far = [] if run.over else bounds(run)
-        st.html(row_html(run, so_far, visible=run.id == visible), width="stretch")
+        st.html(row_html(run, so_far, visible=run.id == open_id), width="stretch")
 
-    def show(run: Run, visible: str) -> None:
-        if run.id != visible:
-            st.button(
-                "Show",
-                key=f"show-{run.id}",
-                on_click=lambda: setattr(settings, "report", run.id),
-                help=f"What came out of {plain(run.name)}, below the list.",
-            )
+    def show(run: Run, open_id: str) -> None:
+        if run.id != open_id:
+            choose = partial(setattr, settings, "report", run.id)
+            st.button("Show", key=f"show-{run.id}", on_click=choose, help="Below the list.")
 
-    run_list(RUNS, runs, shown, draw, show)
+    run_list(RUNS, runs, opened, draw, show)
 
 
 def bounds(run: Run) -> list[Bound]:
@@ -128,12 +114,12 @@ def bound_text(result: Sequence[Bound]) -> str:
 
 def outcome_text(run: Run) -> str:
     """What came out: "60.3 % (57.2 to 63.3) withstand, 85.1 % clean"; empty where nothing has."""
-    robust, clean, n = (
-        _number(run.result, name) for name in ("robust_accuracy", "clean_accuracy", "n")
-    )
-    if robust is None or n is None or n < 1 or not 0 <= robust <= 1:
+    result = run.result or {}
+    robust, clean = share(result.get("robust_accuracy")), share(result.get("clean_accuracy"))
+    n = whole(result.get("n"))
+    if robust is None or n < 1:
         return ""
-    text = f"{share_with_bounds(share_interval(robust, n, int(n)))} withstand"
+    text = f"{share_with_bounds(share_interval(robust, n, n))} withstand"
     return text if clean is None else f"{text}, {share_text(clean)} clean"
 
 
@@ -160,36 +146,21 @@ def detail(settings: EvaluationPage, run: Run) -> None:
     moves."""
     st.html(heading(run.name))
     with st.container(key="evaluate_detail"):
-        if run.state == "finished":
-            _finished(settings, run)
-        elif run.over:
-            _ended(settings, run)
-        else:
+        if not run.over:
             st.fragment(_moving, run_every=POLL_SECONDS)(run.id)
-
-
-def _finished(settings: EvaluationPage, run: Run) -> None:
-    try:
-        report = report_of(run.folder)
-    except CdpError as error:
-        st.error(plain(f"{error}."))
-        _again(settings, run)
-        return
-    from cdp.ui.evaluate.report import show_report
-
-    show_report(settings, run, report)
-
-
-def _ended(settings: EvaluationPage, run: Run) -> None:
-    """Why there is no report, and the way on."""
-    if run.error:
-        say = st.error if run.state == "failed" else st.warning
-        say(plain(error_sentence(run.error)))
-    if run.config is not None:
-        st.info(REMEDY[run.state])
-    _stages(run)
-    _again(settings, run)
-    log_fold(run)
+            return
+        try:
+            if run.state == "finished":
+                show_report(settings, run, report_of(run.folder))
+                return
+        except CdpError as error:
+            st.error(plain(f"{error}."))
+        else:
+            why_over(run, RUNS.saved)
+            _stages(run)
+        if isinstance(run.config, EvaluateConfig):
+            use_settings(run.id, partial(settings.use, run.config))
+        log_fold(run)
 
 
 def _moving(run_id: str) -> None:
@@ -208,20 +179,15 @@ def _stages(run: Run) -> None:
         st.html(stages_html(stages, None if run.over else run.notice))
 
 
-def _again(settings: EvaluationPage, run: Run) -> None:
-    config = run.config
-    if isinstance(config, EvaluateConfig):
-        use_settings(run.id, lambda: settings.use(config))
-
-
 def stages_html(stages: Sequence[Bound], notice: str | None) -> Html:
     """One bar for each attack that is done and one for what stands now. stages: one or more;
     notice: what is on its way, in words, whose beginning names the attack."""
     several = len({bound.weights for bound in stages}) > 1
-    attack = (notice or "").partition(":")[0] if ":" in (notice or "") else ""
+    attack, colon, _ = (notice or "").partition(":")
+    attack = attack if colon else ""
     text = (
-        f"Share of {stages[-1].n:,} images that still stand. Robust accuracy is at most this: it"
-        " falls until the last attack is done."
+        f"Share of {stages[-1].n:,} images that withstand so far: an upper bound of robust accuracy"
+        " until the last attack is done."
     )
     rows = (_stage(bound, attack, several=several) for bound in stages)
     return tag("div", tag("p", text, cls="cdp-quiet"), *rows, cls="cdp-stages")
@@ -237,9 +203,8 @@ def _stage(bound: Bound, attack: str, *, several: bool) -> Html:
     else:
         title = f"{which}without attack"
     # Dashed where it will fall further; the words say so too.
-    level = tag(
-        "span", cls="cdp-falling" if bound.so_far else "", style=f"width:{bound.robust * 100:.1f}%"
-    )
+    falling = "cdp-falling" if bound.so_far else ""
+    level = tag("span", cls=falling, style=f"width:{bound.robust * 100:.1f}%")
     return tag(
         "div",
         tag("span", title[:1].upper() + title[1:]),
@@ -248,19 +213,10 @@ def _stage(bound: Bound, attack: str, *, several: bool) -> Html:
     )
 
 
-def _number(record: Mapping[str, Any] | None, name: str) -> float | None:
-    value = (record or {}).get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 RUNS = RunList(
     "evaluate",
     "Evaluations",
-    Help(
-        "The finished batches are kept, and the evaluation can be resumed with the same outcome.",
-        "Goes on after its last finished batch.",
-        "Moves the evaluation and its report to the trash.",
-    ),
+    "finished batch",
     "filter by name, state, attack or data",
     lambda run: f"{facts(run.config)} {label_of(run)}",
     size=6,

@@ -9,15 +9,14 @@ import streamlit as st
 
 from cdp.reports.sentences import headline, images_text, masking_sentence, unseen_gap
 from cdp.ui.components.chart import chart
+from cdp.ui.kit.markup import Html, tag
+from cdp.ui.kit.tables import Rows, numbers
 from cdp.ui.kit.words import plain
-from cdp.values.evaluation import Check, EvalReport, Masking, WeightsReport
+from cdp.values.evaluation import Check, Curve, EvalReport, Masking, WeightsReport
 from cdp.values.text import share_with_bounds, threat_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-from cdp.ui.kit.markup import Html, tag
-from cdp.ui.kit.tables import Rows, numbers
 
 VERDICTS = {
     "pass": ("✓", "No sign", "#0e8a63"),
@@ -49,17 +48,11 @@ def attacks(report: EvalReport, key: str) -> None:
     """Accuracy falling from attack to attack."""
     from cdp.figures.evaluation import stage_bars, stage_rows
 
-    chart_with_numbers(
-        stage_bars(report),
-        stage_rows(report),
-        name="attacks",
-        title="the attacks",
-        key=key,
-        alt=f"{report.label}: {headline(report)}",
-    )
+    alt, bars, rows = f"{report.label}: {headline(report)}", stage_bars(report), stage_rows(report)
+    chart_with_numbers(bars, rows, name="attacks", title="the attacks", key=key, alt=alt)
     text = (
         f"Each attack tries the images that those before it left, of {images_text(report)}; an"
-        " image counts as robust where none turned it."
+        " image is robust if none turned it."
     )
     st.caption(plain(text))
 
@@ -69,58 +62,46 @@ def classes(report: EvalReport, key: str) -> None:
     from cdp.figures.class_pairs import confusion_rows, confusion_under_attack
     from cdp.figures.evaluation import class_bars, class_rows
 
-    chart_with_numbers(
-        class_bars(report),
-        class_rows(report),
-        name="classes",
-        title="the classes",
-        key=key,
-        alt=f"{report.label}: accuracy of every class",
-    )
+    alt, bars, rows = f"{report.label}: by class", class_bars(report), class_rows(report)
+    chart_with_numbers(bars, rows, name="classes", title="the classes", key=key, alt=alt)
     weights, attacked = _which(report, key)
-    when = "under attack" if attacked else "without attack"
     name = f"confusion-{weights.which}{'' if attacked else '-clean'}"
-    chart_with_numbers(
-        confusion_under_attack(weights, report.class_names, attacked=attacked),
-        confusion_rows(weights, report.class_names, attacked=attacked),
-        name=name,
-        title="the confusion",
-        key=key,
-        alt=f"{report.label}: true class by predicted class {when}, {weights_title(weights)}",
-    )
+    when = "under attack" if attacked else "without attack"
+    alt = f"{report.label}: true class by predicted class {when}, {weights_title(weights)}"
+    matrix = confusion_under_attack(weights, report.class_names, attacked=attacked)
+    rows = confusion_rows(weights, report.class_names, attacked=attacked)
+    chart_with_numbers(matrix, rows, name=name, title="the confusion", key=key, alt=alt)
 
 
 def _which(report: EvalReport, key: str) -> tuple[WeightsReport, bool]:
     """Of which weights the confusion is drawn, and whether under attack."""
+    attacked, weights = "Under attack", report.main
     with st.container(horizontal=True, vertical_alignment="bottom"):
         when = st.segmented_control(
             "Confusion",
-            ["Under attack", "Without attack"],
-            default="Under attack",
+            [attacked, "Without attack"],
+            default=attacked,
             key=f"evaluate_confusion_{key}",
             required=True,
         )
-        weights = report.main
         if len(report.weights) > 1:
-            titles = {item.which: weights_title(item).capitalize() for item in report.weights}
+            titles = {weights_title(item).capitalize(): item for item in report.weights}
             chosen = st.segmented_control(
                 "Weights",
                 list(titles),
-                default=report.main.which,
+                default=weights_title(weights).capitalize(),
                 key=f"evaluate_confusion_weights_{key}",
-                format_func=titles.__getitem__,
                 required=True,
             )
-            weights = next(item for item in report.weights if item.which == chosen)
-    return weights, when != "Without attack"
+            weights = titles[chosen or weights_title(weights).capitalize()]
+    return weights, when == attacked
 
 
 def budgets(report: EvalReport, key: str) -> None:
     """Accuracy against budget, and under threats that were not trained for."""
     if not report.curves and not report.unseen:
         st.caption(
-            "Not measured: switch on accuracy against budget or unseen threats on the left and"
-            " evaluate again."
+            "Not measured: switch on accuracy against budget or unseen threats, and evaluate again."
         )
         return
     if report.curves:
@@ -141,54 +122,42 @@ def unseen_html(report: EvalReport) -> Html:
     and n."""
     own = f"{threat_text(report.norm, report.epsilon)}, the threat of this report"
     lines = [(own, report.main.robust, report.attack)]
-    lines += [
-        (threat_text(item.norm, item.epsilon), item.robust, item.attack) for item in report.unseen
-    ]
-    return tag(
-        "div",
-        *(
-            tag(
-                "div",
-                tag("span", title),
-                tag("b", share_with_bounds(robust)),
-                tag("span", f"{attack}, n = {robust.n:,}", cls="cdp-quiet"),
-            )
-            for title, robust, attack in lines
-        ),
-        cls="cdp-lines",
+    lines += [(threat_text(t.norm, t.epsilon), t.robust, t.attack) for t in report.unseen]
+    rows = (
+        tag(
+            "div",
+            tag("span", title),
+            tag("b", share_with_bounds(robust)),
+            tag("span", f"{attack}, n = {robust.n:,}", cls="cdp-quiet"),
+        )
+        for title, robust, attack in lines
     )
+    return tag("div", *rows, cls="cdp-lines")
 
 
 def _curves(report: EvalReport, key: str) -> None:
     from cdp.figures.evaluation import budget_curves, budget_rows, weights_signs
 
-    signs = weights_signs(report)
+    signs, main = weights_signs(report), report.main.which
     titles = {item.which: weights_title(item) for item in report.weights}
     several = len(report.curves) > 1
     lines = [
         (
-            signs.get(curve.which, signs[report.main.which]),
+            signs.get(curve.which, signs[main]),
             titles.get(curve.which, curve.which) if several else report.model.name,
             curve,
         )
         for curve in report.curves
     ]
-    alt = "; ".join(
-        f"{label}: "
-        + ", ".join(
-            f"{100 * point.robust.value:.0f} % at budget {point.epsilon:.3g}"
-            for point in curve.points
-        )
-        for _, label, curve in lines
-    )
-    chart_with_numbers(
-        budget_curves(lines, epsilon=report.epsilon, norm=report.norm),
-        budget_rows(lines),
-        name="budgets",
-        title="the curve",
-        key=key,
-        alt=f"Accuracy against budget. {alt}",
-    )
+
+    def in_words(label: str, curve: Curve) -> str:
+        shares = (f"{100 * p.robust.value:.0f} % at budget {p.epsilon:.3g}" for p in curve.points)
+        return f"{label}: {', '.join(shares)}"
+
+    alt = f"Accuracy against budget. {'; '.join(in_words(*line[1:]) for line in lines)}"
+    curves = budget_curves(lines, epsilon=report.epsilon, norm=report.norm)
+    rows = budget_rows(lines)
+    chart_with_numbers(curves, rows, name="budgets", title="the curve", key=key, alt=alt)
 
 
 def verdict_line(report: EvalReport) -> None:
@@ -196,25 +165,17 @@ def verdict_line(report: EvalReport) -> None:
     masking = report.masking
     if masking is None or not masking.checks:
         return
-    warned = any(check.verdict == "warn" for check in masking.checks)
-    glyph = VERDICTS[
-        (
-            "warn"
-            if warned
-            else "pass"
-            if any(c.verdict == "pass" for c in masking.checks)
-            else "unclear"
-        )
-    ][0]
-    text = plain(f"{glyph} {masking_sentence(masking)}")
-    (st.warning if warned else st.markdown)(text)
+    verdicts = {check.verdict for check in masking.checks}
+    worst = next(verdict for verdict in ("warn", "pass", "unclear") if verdict in verdicts)
+    text = plain(f"{VERDICTS[worst][0]} {masking_sentence(masking)}")
+    (st.warning if worst == "warn" else st.markdown)(text)
 
 
 def masking(report: EvalReport, key: str) -> None:
     """Five checks with a verdict in words each, the loss around one image, and their numbers."""
     masking = report.masking
     if masking is None:
-        st.caption("Not looked for: switch on gradient masking on the left and evaluate again.")
+        st.caption("Not looked for: switch on gradient masking, and evaluate again.")
         return
     from cdp.figures.evaluation import masking_rows, masking_surface, surface_rows
 
@@ -227,20 +188,12 @@ def masking(report: EvalReport, key: str) -> None:
     chart_with_numbers(None, masking_rows(masking), name="masking", title="the checks", key=key)
     surface = masking.surface
     if surface is not None:
-        figure = masking_surface(
-            surface, norm=report.norm, epsilon=report.epsilon, class_names=report.class_names
-        )
-        chart_with_numbers(
-            figure,
-            surface_rows(surface),
-            name="surface",
-            title="the loss surface",
-            key=key,
-            alt=(
-                f"Cross-entropy around image {surface.row}, along the gradient's sign and a random"
-                " direction"
-            ),
-        )
+        names, epsilon = report.class_names, report.epsilon
+        figure = masking_surface(surface, norm=report.norm, epsilon=epsilon, class_names=names)
+        rows, title = surface_rows(surface), "the loss surface"
+        around = "along the gradient's sign and a random direction"
+        alt = f"Cross-entropy around image {surface.row}, {around}"
+        chart_with_numbers(figure, rows, name="surface", title=title, key=key, alt=alt)
 
 
 def checks_html(masking: Masking) -> Html:
@@ -250,11 +203,6 @@ def checks_html(masking: Masking) -> Html:
 
 def _check(check: Check) -> Html:
     glyph, word, color = VERDICTS[check.verdict]
-    verdict = tag(
-        "span",
-        tag("span", glyph, aria_hidden="true"),
-        f" {word}",
-        cls="cdp-word",
-        style=f"color:{color}",
-    )
+    style, sign = f"color:{color}", tag("span", glyph, aria_hidden="true")
+    verdict = tag("span", sign, f" {word}", cls="cdp-word", style=style)
     return tag("div", verdict, tag("span", tag("b", check.title), tag("br"), check.sentence))

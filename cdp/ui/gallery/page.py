@@ -15,7 +15,6 @@ from cdp.ui.gallery.entries import ANY, ORDERS, GalleryLine, chosen
 from cdp.ui.gallery.parts import (
     BESIDE,
     DELETED,
-    GENERATE_HELP,
     OPEN,
     ask_delete,
     facts,
@@ -161,4 +160,4 @@ def _draw_generations(going: frozenset[str]) -> None:
             if run.error:
                 st.error(plain(run.error))
             with st.container(horizontal=True):
-                buttons(run, GENERATE_HELP)
+                buttons(run, "batch")

@@ -14,7 +14,7 @@ from cdp.ui.gallery.entries import GalleryLine
 from cdp.ui.kit import markup
 from cdp.ui.kit.attempts import attempt
 from cdp.ui.kit.images import grid_png
-from cdp.ui.kit.runlist import Help, state_line
+from cdp.ui.kit.runlist import state_line
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted
 from cdp.work.records import Run
@@ -27,13 +27,6 @@ THUMBNAILS = 10
 DELETED = "gallery_deleted"
 GAP = 2
 """Screen pixels between images."""
-
-
-GENERATE_HELP = Help(
-    "Finished batches are kept, and it can be resumed.",
-    "Finished batches are not repeated.",
-    "Moves this run and its unfinished images to the trash.",
-)
 
 
 def generation_line(run: Run) -> str:

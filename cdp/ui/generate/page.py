@@ -12,7 +12,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.tasks.generate_warnings import warnings
 from cdp.tasks.sources import dataset_of_generation
-from cdp.ui.gallery.parts import GENERATE_HELP, generation_line
+from cdp.ui.gallery.parts import generation_line
 from cdp.ui.generate.form import FORM, Generation, controls, opened, restored
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results, take_away
@@ -159,7 +159,7 @@ def _row(run: Run) -> None:
         horizontal=True, vertical_alignment="center", border=True, key=f"run_{run.id}"
     ):
         st.progress(share(run), plain(f"{run.name}: {generation_line(run)}"))
-        buttons(run, GENERATE_HELP, removable=False)
+        buttons(run, "batch", removable=False)
         if run.state == "finished":
             link("gallery", "See it in the gallery", set=run.name)
     if run.error:

@@ -72,6 +72,15 @@ def whole(name: str, low: int, high: int, default: int, *, attribute: str = "") 
     return Param(name, default, read, attribute=attribute)
 
 
+def switch(name: str, instead: str) -> Param:
+    """A parameter that is on where the address does not say off."""
+
+    def read(text: str) -> bool:
+        return member(text, ("on", "off")) == "on"
+
+    return Param(name, True, read, lambda on: "on" if on else "off", instead=instead)
+
+
 def any_text(name: str, *, attribute: str = "", longest: int = 400) -> Param:
     """A parameter that takes any text of sane length, such as a name."""
 

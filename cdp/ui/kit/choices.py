@@ -19,6 +19,7 @@ from cdp.data.sets import list_sets
 from cdp.errors import CdpError, MissingError
 from cdp.models.checkpoints import written_path
 from cdp.models.encoders import JUDGE, TRAINED, Listed, encoders_by_dataset
+from cdp.values.text import exact_text
 from cdp.values.types import DatasetInfo
 
 SECONDS = 5.0
@@ -295,6 +296,12 @@ def info_of(name: str, choices: Choices) -> DatasetInfo:
     except (ValueError, RuntimeError) as error:
         # A null byte, or a home of somebody who has none.
         raise MissingError(f"data set {name[:80]!r} is no path: {_REMEDY}") from error
+
+
+def conventional_text(epsilon: float | None) -> str:
+    """A conventional budget in place of one that is left empty."""
+    known = epsilon is not None
+    return f"{exact_text(epsilon)} (conventional)" if known else "no convention: set one"
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the data set")

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cdp.config.fields import flat_of
 from cdp.config.knobs import Frozen
+from cdp.ui.kit.tables import download
 
 
 def command_fold(
@@ -25,15 +26,8 @@ def command_fold(
 
 def config_download(config: Frozen, file: str, command: str, *, key: str) -> None:
     """A button for a config file. command: reads it."""
-    st.download_button(
-        "Download config",
-        lambda: config_yaml(config),
-        file,
-        "application/yaml",
-        on_click="ignore",
-        key=key,
-        help=f"Runs with python -m cdp {command} {file}, with the same numbers.",
-    )
+    about = f"Read by python -m cdp {command} {file}, with the same result."
+    download("Download config", lambda: config_yaml(config), file, key=key, help=about)
 
 
 def config_yaml(config: Frozen) -> str:

@@ -38,6 +38,12 @@ class Group:
     title: str
     rows: tuple[str | tuple[str, ...], ...]
 
+    @staticmethod
+    def of(title: str, rows: str) -> Group:
+        """Rows with a space between them, settings of one row with a plus."""
+        parts = (tuple(row.split("+")) for row in rows.split())
+        return Group(title, tuple(row if len(row) > 1 else row[0] for row in parts))
+
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for row in self.rows for name in _names(row))

@@ -7,12 +7,24 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from cdp.ui.kit.words import GLYPHS
-
 if TYPE_CHECKING:
     from cdp.figures.palette import Sign
 
 ACCENT = "#3b6ea5"
+GLYPHS = {
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "triangle-up": "▲",
+    "triangle-down": "▼",
+    "triangle-left": "◀",
+    "triangle-right": "▶",
+    "cross": "✚",
+    "x": "✖",
+    "star": "★",
+    "circle-open": "○",
+}
+"""Plotly's marker symbols as text: a set or run has the same mark in a list and in a chart."""
 _VOID = ("br", "img")
 
 

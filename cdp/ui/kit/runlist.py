@@ -1,25 +1,26 @@
 """Background runs as every page shows them: a list with filter and pages, what each is doing, the
-buttons that stop, resume and remove it, and its log."""
+buttons that stop, resume and remove it, why it ended, and its log."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import streamlit as st
 
-from cdp.errors import CdpError
+from cdp.config.knobs import Frozen
+from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.markup import ACCENT, Html, bar
 from cdp.ui.kit.tables import fold
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.values.text import duration
 from cdp.work import launch
-from cdp.work.failures import sentence
 from cdp.work.records import RESUMABLE, Run, list_runs, log_tail
 
 T = TypeVar("T")
+Draw = Callable[[], object]
 POLL_SECONDS = 2.0
 SAID_SECONDS = 15.0
 WORDS = {
@@ -31,7 +32,14 @@ WORDS = {
     "stopped": "stopped",
     "interrupted": "interrupted: its process is gone",
 }
-_WRONG, _DONE = "runs_wrong", "runs_done"
+ENDED = {
+    "interrupted": "The process is gone, perhaps because the machine restarted. Resume continues",
+    "stopped": "Stopped. Resume continues",
+    "failed": "Resume tries again",
+}
+"""What a run that is over needs to go on; where from comes after it."""
+PLACE = "runs"
+"""Of what a button led to."""
 FILTERED_FROM = 5
 """Runs from which a list can be filtered."""
 LOG_BYTES = 8192
@@ -39,26 +47,24 @@ OVER = "#777b80"
 
 
 @dataclass(frozen=True)
-class Help:
-    """What the buttons do with runs of one kind, in a sentence each."""
-
-    stop: str
-    resume: str
-    remove: str
-
-
-@dataclass(frozen=True)
 class RunList:
-    """How a page lists its runs. kind: of the runs; title: above the list; hint: in the empty
-    filter; facts: a run's settings in short, which the filter searches too; size: runs listed at a
-    time."""
+    """How a page lists its runs. kind: of the runs; title: above the list; saved: what a stopped
+    run is resumed from; hint: in the empty filter; facts: a run's settings in short, which the
+    filter searches too; size: runs listed at a time; runs: in place of all of the kind; removable:
+    whether a run that is over can be removed."""
 
     kind: str
     title: str
-    help: Help
+    saved: str
     hint: str
     facts: Callable[[Run], str]
     size: int = 8
+    runs: Callable[[], Sequence[Run]] | None = None
+    removable: Callable[[Run], bool] = lambda run: True
+
+    def now(self) -> Sequence[Run]:
+        """The runs as they are, newest first."""
+        return self.runs() if self.runs else of_kind(list_runs(), self.kind)
 
 
 def of_kind(runs: Sequence[Run], kind: str) -> list[Run]:
@@ -92,48 +98,43 @@ def _draw_list(
     going: frozenset[str],
     before: T,
 ) -> None:
-    runs = of_kind(list_runs(), of.kind)
+    runs = of.now()
     now = picked(runs)
     if moving(runs) != going or now != before:
         st.rerun()
-    st.subheader(of.title, anchor=False)
+    if of.title:
+        st.subheader(of.title, anchor=False)
     said()
     with st.container(key=f"{of.kind}_runs", gap="small"):
         for run in _paged(_filtered(runs, of), of):
-            place = st.container(
-                horizontal=True,
-                vertical_alignment="top",
-                border=True,
-                gap="small",
-                key=f"{of.kind}-run-{run.id}",
-            )
-            with place:
+            key = f"{of.kind}-run-{run.id}"
+            with st.container(horizontal=True, border=True, gap="small", key=key):
                 row(run, now)
                 with st.container(horizontal=True, gap="small", width="content"):
                     more(run, now)
-                    buttons(run, of.help)
+                    buttons(run, of.saved, removable=of.removable(run))
 
 
 def matching(runs: Sequence[Run], text: str, facts: Callable[[Run], str]) -> list[Run]:
     """Runs whose name, state or settings have every word of ``text``."""
     words = text.lower().split()
-    described = {
-        run.id: f"{run.name} {run.state} {WORDS[run.state]} {facts(run)}".lower() for run in runs
-    }
-    return [run for run in runs if all(word in described[run.id] for word in words)]
+
+    def fits(run: Run) -> bool:
+        described = f"{run.name} {run.state} {WORDS[run.state]} {facts(run)}".lower()
+        return all(word in described for word in words)
+
+    return [run for run in runs if fits(run)]
 
 
 def _filtered(runs: Sequence[Run], of: RunList) -> list[Run]:
     """The runs that match what is typed; a short list has nothing to type into."""
     if len(runs) < FILTERED_FROM:
         return list(runs)
-    label = f"Filter {of.title.lower()}"
-    text = st.text_input(
-        label, key=f"{of.kind}_filter", placeholder=of.hint, label_visibility="collapsed"
-    )
+    label, key = f"Filter {of.title.lower()}", f"{of.kind}_filter"
+    text = st.text_input(label, key=key, placeholder=of.hint, label_visibility="collapsed")
     fitting = matching(runs, text, of.facts)
     if not fitting:
-        st.caption("None matches.")
+        st.caption("No match.")
     return fitting
 
 
@@ -182,42 +183,62 @@ def share(run: Run) -> float:
     return 1.0 if run.state == "finished" else run.progress.share if run.progress else 0.0
 
 
-def error_sentence(text: str) -> str:
-    """An error or notice as a sentence."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "?")) else f"{text}."
+def buttons(run: Run, saved: str, *, removable: bool = True) -> None:
+    """Stop while it moves; then resume, where that makes sense, and remove. saved: what it is
+    resumed from, such as "checkpoint"."""
 
+    def press(label: str, action: Callable[[], object], help: str, **more: Any) -> None:
+        key = f"{label.lower()}-{run.id}"
+        st.button(label, key=key, on_click=act, args=(action,), help=help, **more)
 
-def buttons(run: Run, hints: Help, *, removable: bool = True) -> None:
-    """Stop while it moves; then resume, where that makes sense, and remove."""
     if not run.over:
-        stopping = run.state == "stopping"
-        st.button(
-            "Stop",
-            key=f"stop-{run.id}",
-            on_click=act,
-            args=(launch.stop, run.id),
-            disabled=stopping,
-            help=hints.stop,
-        )
+        kept = f"Keeps the last {saved}; the run can be resumed."
+        press("Stop", partial(launch.stop, run.id), kept, disabled=run.state == "stopping")
         return
-    if run.state in RESUMABLE and run.config is not None and not ended_itself(run):
-        st.button(
-            "Resume",
-            key=f"resume-{run.id}",
-            on_click=act,
-            args=(launch.resume, run.id),
-            help=hints.resume,
-        )
+    if resumable(run):
+        press("Resume", partial(launch.resume, run.id), f"Continues from the last {saved}.")
     if removable:
-        st.button(
-            "Remove",
-            key=f"remove-{run.id}",
-            type="tertiary",
-            on_click=_remove,
-            args=(run.id, run.name),
-            help=hints.remove,
-        )
+        press("Remove", partial(_remove, run), "Moves the run to the trash.", type="tertiary")
+
+
+def resumable(run: Run) -> bool:
+    """Whether it makes sense to go on with a run."""
+    return run.state in RESUMABLE and run.config is not None and not ended_itself(run)
+
+
+def why_over(run: Run, saved: str) -> None:
+    """Why a run is over without being finished, what it gave notice of, and the way on."""
+    if run.error:
+        # A run that ended itself with everything good kept is no failure.
+        (st.error if run.state == "failed" else st.warning)(plain(sentence_of(run.error)))
+    if run.state in ENDED and resumable(run):
+        st.info(f"{ENDED[run.state]} from the last {saved}.")
+    if run.notice and run.notice not in (run.error or ""):
+        st.warning(plain(sentence_of(run.notice)))
+
+
+def start_button(
+    label: str, key: str, start: Callable[..., None], *args: object, cost: Draw | None
+) -> None:
+    """The one primary button of a page. cost: draws what it will cost beside it; None where the
+    settings cannot be used, and the button waits."""
+    with st.container(horizontal=True, vertical_alignment="center", key="action"):
+        waits = cost is None
+        st.button(label, type="primary", key=key, disabled=waits, on_click=start, args=args)
+        if cost:
+            cost()
+
+
+def not_ready(wrong: str, *, fit: bool = True) -> None:
+    """Why the button waits. fit: whether the settings fit together."""
+    st.error(plain(f"{'Not ready' if fit else 'These settings do not fit together'}: {wrong}."))
+
+
+def same_settings(runs: Sequence[Run], config: Frozen) -> None:
+    """Say which of the runs has these settings already."""
+    if same := next((run for run in runs if run.config == config), None):
+        more = "another run gives the same numbers"
+        st.caption(plain(f"{same.name} ({same.state}) has these very settings: {more}."))
 
 
 def use_settings(run_id: str, use: Callable[[], None]) -> None:
@@ -227,56 +248,23 @@ def use_settings(run_id: str, use: Callable[[], None]) -> None:
     with it, runs callbacks first, and may end before it comes here. In a fragment the click would
     redraw this part alone, hence the rerun.
     """
-    if st.button(
-        "Use these settings",
-        key=f"use-{run_id}",
-        on_click=use,
-        help="Puts them on the form; nothing is started.",
-    ):
+    about = "Puts them on the form; nothing is started."
+    if st.button("Use these settings", key=f"use-{run_id}", on_click=use, help=about):
         st.rerun()
 
 
-def act(action: Callable[..., object], *args: object, failed: str = "") -> None:
+def act(action: Callable[[], object], failed: str = "") -> None:
     """What a button does; what went wrong is said on the next draw, after ``failed``."""
-    try:
-        action(*args)
-    except (CdpError, OSError) as error:
-        say_wrong(f"{failed}{sentence(error)}.")
-    else:
-        forget()
-
-
-def say_wrong(text: str) -> None:
-    """The latest word takes the place of those before it."""
-    forget()
-    st.session_state[_WRONG] = (text, time.monotonic())
-
-
-def forget() -> None:
-    """Nothing was said."""
-    for key in (_WRONG, _DONE):
-        st.session_state.pop(key, None)
+    attempt(PLACE, action, failed)
 
 
 def said() -> None:
-    """Show for a while what the last button led to; polls in between must not wipe it off before it
-    is read."""
-    for key, show in ((_WRONG, st.error), (_DONE, st.success)):
-        text, since = st.session_state.get(key, ("", 0.0))
-        if text and time.monotonic() - since < SAID_SECONDS:
-            show(plain(text))
+    """Show for a while what the last button led to."""
+    tell(PLACE, seconds=SAID_SECONDS)
 
 
-def _remove(run_id: str, name: str) -> None:
-    """To the trash; where it lies now is said."""
-    forget()
-    try:
-        st.session_state[_DONE] = (
-            f"Run {name} was moved to {launch.delete(run_id)}.",
-            time.monotonic(),
-        )
-    except (CdpError, OSError) as error:
-        say_wrong(f"{sentence(error)}.")
+def _remove(run: Run) -> str:
+    return f"Run {run.name} was moved to {launch.delete(run.id)}."
 
 
 def log_fold(run: Run) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import streamlit as st
 
 from cdp.reports.exports import to_csv
+from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain
 
 if TYPE_CHECKING:
@@ -54,32 +55,29 @@ def fold(label: str, key: str) -> Any:
     return place if cast(bool, place.open) else None
 
 
-def numbers(title: str, rows: Callable[[], Rows], file: str, *, key: str, note: str = "") -> None:
-    """A fold with a table and its CSV. title: after "Numbers of"; note: under the table."""
+def numbers(
+    title: str,
+    rows: Callable[[], Rows],
+    file: str,
+    *,
+    key: str,
+    note: str = "",
+    every: Callable[[], Rows] | None = None,
+) -> None:
+    """A fold with a table and its CSV. title: after "Numbers of"; note: under the table; every: all
+    points, for the CSV."""
     if place := fold(f"Numbers of {title}", key):
         with place:
             new = rows()
             table(new)
             if note:
                 st.caption(plain(note))
-            csv_of(new, file, key=f"{key}_csv")
+            label = "Download all points (CSV)" if every else "Download CSV"
+            download(label, lambda: to_csv((every or rows)()), file, key=f"{key}_csv")
 
 
 def views(
     label: str, names: Mapping[str, str], value: str, chosen: Callable[[str], object], *, key: str
 ) -> None:
     """Which of several views is drawn, as a row of buttons. names: title by name."""
-
-    def changed() -> None:
-        chosen(st.session_state[key] or value)
-
-    st.segmented_control(
-        label,
-        list(names),
-        default=value,
-        required=True,
-        key=key,
-        on_change=changed,
-        format_func=names.__getitem__,
-        label_visibility="collapsed",
-    )
+    pick(label, names, value, chosen, key=key, row=True, label_visibility="collapsed")

@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import floor, log10
-from typing import Any, Protocol
+from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
 from cdp.config.fields import Field, written
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.settings import Settings
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.values.text import exact_text
 
 FEW, SHORT = 3, 12
@@ -24,18 +25,7 @@ UNUSABLE = object()
 _MANTISSAS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
 
-class Held(Protocol):
-    """The settings that controls show and set."""
-
-    flat: dict[str, Any]
-    start: dict[str, Any]
-
-    def key(self, name: str) -> str: ...
-
-    def put(self, name: str, value: Any) -> None: ...
-
-
-def control(field: Field, settings: Held, *, empty: str = "", ratio: bool = False) -> None:
+def control(field: Field, settings: Settings[Any], *, empty: str = "", ratio: bool = False) -> None:
     """The control that fits the setting. empty: what an optional number stands for where it is left
     empty; ratio: a slider whose steps are even in ratio."""
     if field.kind == "choice":
@@ -54,7 +44,7 @@ def control(field: Field, settings: Held, *, empty: str = "", ratio: bool = Fals
 
 
 def bound(
-    field: Field, settings: Held, read: Callable[[Any], Any] = lambda value: value
+    field: Field, settings: Settings[Any], read: Callable[[Any], Any] = lambda value: value
 ) -> dict[str, Any]:
     """Key and callback that bring a control's value into ``settings``."""
     key = settings.key(field.name)
@@ -63,37 +53,28 @@ def bound(
 
 def choice(
     field: Field,
-    settings: Held,
+    settings: Settings[Any],
     options: Sequence[Any],
     *,
     title: Callable[[Any], str] | None = None,
     titles: Mapping[Any, str] | None = None,
     after: Callable[[], None] | None = None,
 ) -> None:
-    """One of ``options``, in a list. title: how the options of a fixed choice are written, which
-    stand side by side where they are few and short; titles: how some of an open list are; after:
-    called once another was chosen."""
-    key, value = settings.key(field.name), settings.flat[field.name]
-    written = title or (lambda option: (titles or {}).get(option, option))
+    """One of ``options``. title: how those of a fixed choice are written, which stand side by side
+    where they are few and short; titles: how some of an open list are; after: called once another
+    was chosen."""
 
-    def changed() -> None:
-        settings.put(field.name, st.session_state[key])
+    def put(value: Any) -> None:
+        settings.put(field.name, value)
         if after is not None:
             after()
 
-    common: dict[str, Any] = {
-        "key": key,
-        "help": field.tooltip,
-        "on_change": changed,
-        "format_func": written,
-    }
-    short = title and len(options) <= FEW and all(len(title(o)) < SHORT for o in options)
+    names = {o: title(o) if title else (titles or {}).get(o, o) for o in options}
+    short = title and len(names) <= FEW and all(len(text) < SHORT for text in names.values())
+    more: dict[str, Any] = {"key": settings.key(field.name), "help": field.tooltip}
     if short:
-        st.segmented_control(
-            field.heading, options, default=value, required=True, width="stretch", **common
-        )
-    else:
-        st.selectbox(field.heading, options, list(options).index(value), **common)
+        more |= {"row": True, "width": "stretch"}
+    pick(field.heading, names, settings.flat[field.name], put, **more)
 
 
 def pick(
@@ -103,28 +84,30 @@ def pick(
     put: Callable[[Any], object],
     *,
     key: str,
+    row: bool = False,
     **more: Any,
 ) -> None:
-    """One of some values that are no setting, in a list; none is chosen where ``value`` is none of
-    them. titles: how each is written; put: takes another one; more: for the control."""
+    """One of some values, in a list or, with ``row``, side by side; none is chosen where ``value``
+    is none of them. titles: how each is written; put: takes another one; more: for the control."""
     options = list(titles)
 
     def changed() -> None:
         put(st.session_state[key])
 
-    st.selectbox(
-        label,
-        options,
-        options.index(value) if value in titles else None,
-        key=key,
-        on_change=changed,
-        format_func=lambda option: titles.get(option, str(option)),
-        **more,
-    )
+    more |= {"key": key, "on_change": changed}
+    more["format_func"] = lambda option: titles.get(option, str(option))
+    if row:
+        st.segmented_control(label, options, default=value, required=True, **more)
+    else:
+        st.selectbox(label, options, options.index(value) if value in titles else None, **more)
 
 
 def name_or_path(
-    field: Field, settings: Held, names: Sequence[str], titles: Mapping[str, str], **more: Any
+    field: Field,
+    settings: Settings[Any],
+    names: Sequence[str],
+    titles: Mapping[str, str],
+    **more: Any,
 ) -> None:
     """One of some names, or a text such as a path that is typed; what is cleared stays as it
     was."""
@@ -146,7 +129,7 @@ def name_or_path(
 
 def several(
     field: Field,
-    settings: Held,
+    settings: Settings[Any],
     options: Sequence[Any],
     *,
     title: Callable[[Any], str],
@@ -167,7 +150,7 @@ def several(
     )
 
 
-def on_ladder(field: Field, settings: Held, *, most: float | None = None) -> None:
+def on_ladder(field: Field, settings: Settings[Any], *, most: float | None = None) -> None:
     """A slider whose steps are even in ratio. most: an end below the setting's own."""
     # The rungs stay the same as long as the control does.
     st.select_slider(
@@ -193,7 +176,7 @@ def rungs(field: Field, include: float, most: float | None = None) -> list[Any]:
     return [int(v) for v in values if v == int(v)] if field.kind == "integer" else values
 
 
-def span(name: str, low: Field, high: Field, settings: Held) -> None:
+def span(name: str, low: Field, high: Field, settings: Settings[Any]) -> None:
     """A slider with two ends, for two settings that are one range to a person; the heading is the
     name."""
     key = settings.key(name)
@@ -215,7 +198,7 @@ def span(name: str, low: Field, high: Field, settings: Held) -> None:
     )
 
 
-def number_of(field: Field, settings: Held) -> None:
+def number_of(field: Field, settings: Settings[Any]) -> None:
     """A slider for a share whose values are hundredths, a box for any other number."""
     whole = field.kind == "integer"
     kind = int if whole else float
@@ -245,71 +228,67 @@ def number_of(field: Field, settings: Held) -> None:
 
 
 def optional_number(
-    field: Field, settings: Held, empty: str, put: Callable[[str, Any], None] | None = None
+    field: Field,
+    settings: Settings[Any],
+    empty: str,
+    put: Callable[[str, Any], None] | None = None,
 ) -> None:
     """A box for a number that may be left empty; a fraction such as 8/255 is one too. empty: what
     that means, shown in its place; put: takes name and value in place of ``settings``.
 
-    Not a number box, which an emptied value comes back to. Text that is no such number stands with
-    a word on it and changes nothing.
+    Not a number box, which an emptied value comes back to.
     """
+    kind = "a whole number" if field.kind == "integer" else "a number"
+    wrong = f"this is not {kind} {'' if field.low_open else 'from '}{field.range}"
+
+    def read(text: str) -> tuple[Any, str]:
+        value = as_number(field, text)
+        return value, wrong if value is UNUSABLE else ""
+
+    shown = exact_text(settings.flat[field.name])
+    _typed(field, settings, shown, read, put, stays=shown or empty, placeholder=empty, max_chars=40)
+
+
+def text_of(field: Field, settings: Settings[Any]) -> None:
+    """A box for a text that the setting reads in its own way, such as values with commas between
+    them; emptied it goes back to the default."""
+    value = settings.flat[field.name]
+    shown = ", ".join(map(str, value)) if field.listed else value
+    most = field.most if field.kind == "text" and field.most else 400
+
+    def read(text: str) -> tuple[Any, str]:
+        return _read_text(field, text)
+
+    _typed(field, settings, shown, read, stays=written(value) or "nothing", max_chars=most)
+
+
+def _typed(
+    field: Field,
+    settings: Settings[Any],
+    shown: str,
+    read: Callable[[str], tuple[Any, str]],
+    put: Callable[[str, Any], None] | None = None,
+    *,
+    stays: str,
+    **more: Any,
+) -> None:
+    """A box for a text. read: its value, and why there is none: what cannot be used stands with its
+    reason and changes nothing. stays: the value as people read it."""
     key = settings.key(field.name)
 
     def changed() -> None:
-        value = as_number(field, st.session_state[key])
-        if value is not UNUSABLE:
+        value, wrong = read(st.session_state[key] or "")
+        if not wrong:
             (put or settings.put)(field.name, value)
 
-    text = st.text_input(
-        field.heading,
-        exact_text(settings.flat[field.name]),
-        key=key,
-        on_change=changed,
-        placeholder=empty,
-        help=field.tooltip,
-        max_chars=40,
-    )
-    if as_number(field, text) is UNUSABLE:
-        stays = exact_text(settings.flat[field.name]) or empty
-        st.error(
-            f"This is not {'a whole number' if field.kind == 'integer' else 'a number'}"
-            f" {'' if field.low_open else 'from '}{field.range}, so {stays} stays."
-        )
+    more |= {"key": key, "on_change": changed, "help": field.tooltip}
+    if wrong := read(st.text_input(field.heading, shown, **more) or "")[1]:
+        st.error(plain(sentence_of(f"{wrong}, so {stays} stays")))
 
 
-def text_of(field: Field, settings: Held) -> None:
-    """A box for a text that the setting reads in its own way, such as values with commas between
-    them; emptied it goes back to the default. What the setting does not take stands with its reason
-    and changes nothing."""
-    key = settings.key(field.name)
-
-    def changed() -> None:
-        value, wrong = _read_text(field, st.session_state[key])
-        if not wrong:
-            settings.put(field.name, value)
-
-    present = (
-        ", ".join(map(str, settings.flat[field.name]))
-        if field.listed
-        else settings.flat[field.name]
-    )
-    text = st.text_input(
-        field.heading,
-        present,
-        key=key,
-        on_change=changed,
-        help=field.tooltip,
-        max_chars=field.most if field.kind == "text" and field.most else 400,
-    )
-    wrong = _read_text(field, text)[1]
-    if wrong:
-        stays = written(settings.flat[field.name]) or "nothing"
-        st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}; {stays} stays."))
-
-
-def _read_text(field: Field, text: str | None) -> tuple[Any, str]:
+def _read_text(field: Field, text: str) -> tuple[Any, str]:
     """The value, JSON-ready, or why there is none."""
-    given = (text or "").strip()
+    given = text.strip()
     try:
         value = field.read(given) if given else field.default
     except ValidationError as error:
@@ -319,22 +298,16 @@ def _read_text(field: Field, text: str | None) -> tuple[Any, str]:
     return list(value) if isinstance(value, tuple) else value, ""
 
 
-def as_number(field: Field, text: str | None) -> Any:
+def as_number(field: Field, text: str) -> Any:
     """What a person wrote: None for nothing, ``UNUSABLE`` for what this setting does not take.
     2,000 and 8/255 are numbers."""
-    given = (text or "").strip()
+    given = text.strip()
     if not given:
         return None
     above, slash, below = given.partition("/")
     try:
-        value = (
-            float(above) / float(below)
-            if slash
-            else given.replace(",", "")
-            if field.kind == "integer"
-            else given
-        )
-        return field.adapter.validate_python(value)
+        whole = given.replace(",", "") if field.kind == "integer" else given
+        return field.adapter.validate_python(float(above) / float(below) if slash else whole)
     except (ValueError, ZeroDivisionError, OverflowError):  # pydantic's is one
         return UNUSABLE
 
@@ -342,9 +315,8 @@ def as_number(field: Field, text: str | None) -> Any:
 def _step(default: float) -> float | None:
     """One in the last decimal of a default that is finer than hundredths, so that plus and minus
     mean something."""
-    return (
-        None if _in_hundredths(default) else float(f"1e{Decimal(str(default)).as_tuple().exponent}")
-    )
+    exponent = Decimal(str(default)).as_tuple().exponent
+    return None if _in_hundredths(default) else float(f"1e{exponent}")
 
 
 def _in_hundredths(*values: float) -> bool:

@@ -1,29 +1,21 @@
-"""Text that every page needs: strangers' text made safe, marks, tags."""
+"""Text that every page needs: strangers' text made safe, sentences, tags."""
 
 from __future__ import annotations
 
 import re
 
-GLYPHS = {
-    "circle": "●",
-    "square": "■",
-    "diamond": "◆",
-    "triangle-up": "▲",
-    "triangle-down": "▼",
-    "triangle-left": "◀",
-    "triangle-right": "▶",
-    "cross": "✚",
-    "x": "✖",
-    "star": "★",
-    "circle-open": "○",
-}
-"""Plotly's marker symbols as text, so that a set or run has the same mark in a list and in a chart.
-"""
+from cdp.work.failures import sentence
 
 
 def plain(text: str) -> str:
     """Text from a file or a person, so that Markdown shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|$~:])", r"\\\1", text)
+
+
+def sentence_of(error: str | Exception) -> str:
+    """An error or notice as a sentence."""
+    text = error if isinstance(error, str) else sentence(error)
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
 
 
 def split_tags(text: str) -> list[str]:

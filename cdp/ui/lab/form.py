@@ -203,7 +203,7 @@ def draw_form(
 
 def _dataset(settings: Lab, datasets: Mapping[str, str]) -> None:
     field, key = FORM.fields["dataset"], settings.key("dataset")
-    more = {"help": field.tooltip, "placeholder": "choose one"}
+    more: dict[str, Any] = {"help": field.tooltip, "placeholder": "choose one"}
     pick(field.heading, datasets, settings.flat["dataset"], settings.open_dataset, key=key, **more)
 
 

@@ -3,9 +3,9 @@ pointer outlast every new epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import streamlit as st
 
@@ -16,7 +16,9 @@ from cdp.figures.palette import Sign
 from cdp.results.history import history_of
 from cdp.results.measured import groups_of
 from cdp.ui.components.chart import load_plotly, pack, packed_chart
-from cdp.ui.generate.results import to_csv
+from cdp.ui.kit.runlist import moving
+from cdp.ui.kit.tables import numbers
+from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain
 from cdp.ui.train.look import CurveLook
 from cdp.work.records import Run, get_run
@@ -35,9 +37,9 @@ def show_curves(settings: CurveLook, run_ids: tuple[str, ...], turn: int) -> Non
         return
     groups = groups_of(runs)
     controls(settings, turn, seeds=len(set(groups.values())) < len(groups))
-    moving = _moving(runs)
-    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(
-        run_ids, groups, look_of(settings), moving
+    going = moving(runs)
+    st.fragment(_draw, run_every=POLL_SECONDS if going else None)(
+        run_ids, groups, look_of(settings), going
     )
     load_plotly()
 
@@ -58,74 +60,50 @@ def controls(settings: CurveLook, turn: int, *, seeds: bool) -> None:
     """The row above the curves. turn: of the page's controls; seeds: whether there are runs that a
     mean over seeds would join."""
     look = look_of(settings)
+
+    def key(name: str) -> str:
+        return f"train_curves_{name}_{turn}"
+
+    def put(name: str, read: Callable[[Any], Any] = lambda value: value) -> Callable[[Any], None]:
+        return lambda value: setattr(settings, name, read(value))
+
+    def several(
+        label: str, name: str, titles: Mapping[str, str], value: list[str], **more: Any
+    ) -> None:
+        """Any of ``titles``; all of the curves are the usual, which is left empty."""
+
+        def changed() -> None:
+            chosen = tuple(option for option in titles if option in st.session_state[key(name)])
+            usual = name == "curves" and len(chosen) == len(titles)
+            setattr(settings, name, () if usual else chosen)
+
+        more |= {"default": value, "format_func": titles.__getitem__}
+        more |= {"key": key(name), "on_change": changed, "selection_mode": "multi"}
+        st.pills(label, list(titles), **more)
+
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_curves_controls"):
-        st.selectbox(
-            "Against",
-            list(X_AXES),
-            list(X_AXES).index(look.x),
-            format_func=X_AXES.__getitem__,
-            width=190,
-            **_bound("axis", settings, turn),
+        axis = put("axis", lambda value: "" if value == Look.x else value)
+        pick("Against", X_AXES, look.x, axis, key=key("axis"), width=190)
+        reaches = {reach: "None" if reach == 1 else f"{reach} validations" for reach in REACHES}
+        about = (
+            "Debiased exponential mean over this many validations; it never changes the past of a"
+            " curve. The measured curve stays behind it, faint."
         )
-        st.selectbox(
-            "Smoothing",
-            REACHES,
-            REACHES.index(look.smoothing),
-            format_func=lambda reach: "None" if reach == 1 else f"{reach} validations",
-            width=130,
-            **_bound("smooth", settings, turn),
-            help=(
-                "A weighted mean of a validation and earlier ones (exponential, debiased): the past"
-                " of a curve never changes. The measured curve stays behind it, faint."
-            ),
-        )
+        smooth = put("smooth")
+        pick("Smoothing", reaches, look.smoothing, smooth, key=key("smooth"), width=130, help=about)
         if seeds:
             st.toggle(
                 "Mean over seeds",
                 look.mean,
-                **_bound("mean", settings, turn),
-                help=(
-                    "Joins runs that differ in their seed only: their mean, and the 95 % interval"
-                    " of the mean as a band."
-                ),
+                key=key("mean"),
+                on_change=lambda: setattr(settings, "mean", st.session_state[key("mean")]),
+                help="Joins runs that differ in their seed only: their mean and its 95 % interval.",
             )
         with st.popover("View", width="content"):
-            st.pills(
-                "Curves",
-                list(QUANTITIES),
-                selection_mode="multi",
-                default=list(look.quantities),
-                format_func=QUANTITIES.__getitem__,
-                **_bound("curves", settings, turn),
-            )
-            st.pills(
-                "Log axes",
-                ["x", "y"],
-                selection_mode="multi",
-                default=list(settings.log),
-                format_func={"x": "x axis", "y": "Losses and learning rate"}.__getitem__,
-                help="Accuracies and the gap stay linear.",
-                **_bound("log", settings, turn),
-            )
-
-
-def _bound(name: str, settings: CurveLook, turn: int) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``settings``: what is the usual is left
-    empty."""
-    key = f"train_curves_{name}_{turn}"
-
-    def changed() -> None:
-        value = st.session_state[key]
-        if name == "curves":
-            value = tuple(q for q in QUANTITIES if q in value)
-            value = () if len(value) == len(QUANTITIES) else value
-        elif name == "log":
-            value = tuple(axis for axis in "xy" if axis in value)
-        elif name == "axis" and value == Look.x:
-            value = ""
-        setattr(settings, name, value)
-
-    return {"key": key, "on_change": changed}
+            several("Curves", "curves", QUANTITIES, list(look.quantities))
+            axes = {"x": "x axis", "y": "Losses and learning rate"}
+            about = "Accuracies and the gap stay linear."
+            several("Log axes", "log", axes, list(settings.log), help=about)
 
 
 def signs_of(run_ids: Sequence[str], *, mean: bool) -> dict[str, Sign]:
@@ -153,22 +131,19 @@ def drawn_from(
 ) -> Drawn:
     """The curves as they are now; ``before`` itself where nothing is new, which costs one stat a
     run."""
-    read = [history_of(run.folder) for run in runs]
-    state = (
-        tuple((run.id, run.name, points.version) for run, points in zip(runs, read, strict=True)),
-        tuple(groups.items()),
-        look,
-    )
+    read = [(run, history_of(run.folder)) for run in runs]
+    versions = tuple((run.id, run.name, points.version) for run, points in read)
+    state = (versions, tuple(groups.items()), look)
     if before is not None and before.state == state:
         return before
     curves = [
         RunCurves(run.id, run.name, groups.get(run.id, run.id), points.columns)
-        for run, points in zip(runs, read, strict=True)
+        for run, points in read
     ]
-    if not any(map(len, read)):
+    if not any(len(points) for _, points in read):
         return Drawn(state, curves, None, ())
     drawing = training_curves(curves, look)
-    return Drawn(state, curves, pack(drawing.figure, alt=said(curves)), drawing.notes)
+    return Drawn(state, curves, pack(drawing.figure, alt=in_words(curves)), drawing.notes)
 
 
 def there(run_ids: Sequence[str]) -> list[Run]:
@@ -182,33 +157,40 @@ def there(run_ids: Sequence[str]) -> list[Run]:
     return runs
 
 
-def _moving(runs: Sequence[Run]) -> frozenset[str]:
-    return frozenset(run.id for run in runs if not run.over)
-
-
 def _draw(
-    run_ids: tuple[str, ...], groups: dict[str, str], look: Look, moving: frozenset[str]
+    run_ids: tuple[str, ...], groups: dict[str, str], look: Look, going: frozenset[str]
 ) -> None:
     runs = there(run_ids)
-    if _moving(runs) != moving:
+    if moving(runs) != going:
         st.rerun()
-    drawn = st.session_state[_DRAWN] = drawn_from(runs, groups, look, st.session_state.get(_DRAWN))
+    drawn = drawn_from(runs, groups, look, st.session_state.get(_DRAWN))
+    st.session_state[_DRAWN] = drawn
     if drawn.packed is None:
-        st.caption(
-            "Nothing is validated yet: the curves begin with the first validation."
-            if moving
-            else "These runs ended before their first validation."
-        )
-        if moving:
+        if going:
+            st.caption("Nothing is validated yet: the curves begin with the first validation.")
             st.skeleton(height=320)
+        else:
+            st.caption("These runs ended before their first validation.")
         return
     packed_chart(drawn.packed, key="train_curves_chart")
     for note in drawn.notes:
         st.caption(plain(note))
-    _numbers(drawn.curves)
+    numbers(
+        "the curves",
+        lambda: run_rows(drawn.curves),
+        "training.csv",
+        key="train_curves_numbers",
+        note=(
+            "low and high: 95 % interval (Wilson) of n validation images. The best is chosen on"
+            " these images, so it is a little too high; the test set decides. Runs on one data set"
+            " share their validation images, so chance separates them less than the intervals"
+            " say. The CSV has every point."
+        ),
+        every=lambda: point_rows(drawn.curves),
+    )
 
 
-def said(curves: Sequence[RunCurves]) -> str:
+def in_words(curves: Sequence[RunCurves]) -> str:
     """The chart in words, for a screen reader."""
     rows = {row["run"]: row for row in run_rows(curves) if row["at"] == "latest"}
     parts = [
@@ -217,26 +199,3 @@ def said(curves: Sequence[RunCurves]) -> str:
         for name, row in rows.items()
     ]
     return "Training curves. " + "; ".join(parts)
-
-
-def _numbers(curves: Sequence[RunCurves]) -> None:
-    """The table and every point, made when they are asked for."""
-    numbers = st.expander("Numbers of the curves", key="train_curves_numbers", on_change="rerun")
-    if not cast(bool, numbers.open):
-        return
-    with numbers:
-        st.dataframe(run_rows(curves), hide_index=True, width="stretch")
-        st.caption(
-            "low and high: 95 % interval (Wilson) of a share of n validation images. The best was"
-            " chosen on these images, so its figure is a little too high; the test set decides."
-            " Runs on one data set share their validation images, so they differ by less than"
-            " chance between independent samples."
-        )
-        st.download_button(
-            "Download all points (CSV)",
-            lambda: to_csv(point_rows(curves)),
-            "training.csv",
-            "text/csv",
-            on_click="ignore",
-            key="train_curves_csv",
-        )

@@ -1,10 +1,9 @@
-"""The settings of the Train page: how they are grouped and drawn, and what else its address
-says."""
+"""The settings of the Train page: how they are grouped and drawn, and what its address says."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,33 +11,31 @@ from typing import Any, Self
 
 import streamlit as st
 
-from cdp.config.fields import Field, quoted, split
+from cdp.config.fields import quoted, split
 from cdp.config.knobs import Frozen, parse
 from cdp.config.presets import TRAIN_PRESETS
 from cdp.config.train import FURTHER_REAL, LENGTH, TrainConfig, automatic_name, overlaid, set_title
 from cdp.errors import CdpError, InputError
 from cdp.ui.kit.address import Param, any_text, whole
-from cdp.ui.kit.choices import Choices, info_of
+from cdp.ui.kit.choices import Choices, conventional_text, info_of
 from cdp.ui.kit.command import command_fold, config_download
 from cdp.ui.kit.form import Form, Group
+from cdp.ui.kit.frame import link
 from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.widgets import name_or_path, optional_number, several
 from cdp.ui.kit.words import plain
 from cdp.ui.train.estimate import known_epoch
 from cdp.ui.train.look import CURVE_PARAMS, CurveLook
-from cdp.values.text import exact_text
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
 
 MOST_SEEDS, MOST_WATCHED = 10, 20
 NOTHING = "none"
-"""In place of watched runs where every run was taken off the curves; without the parameter the page
-chooses."""
+"""No run is watched; without the parameter the page chooses."""
 UNLABELLED = 3
-"""Sets without labels that the list of synthetic sets leads on from."""
+"""Sets without labels that are named below the synthetic ones."""
 MOST_CEILINGS = 4
-"""Counts of further real images that the list of sets offers; others can be written in a link or a
-command."""
+"""Counts of further real images on offer; a link or a command can have others."""
 
 
 @dataclass
@@ -81,34 +78,17 @@ FORM: Form[Training] = Form(
     prefix="train",
     state=Training,
     groups=(
-        Group(
-            "Data",
-            (
-                *("dataset", "real", "synthetic", "fraction"),
-                *("held_out", "subset_seed", "balanced"),
-            ),
-        ),
-        Group("Method", ("method", "beta", "label_smoothing")),
-        Group(
+        Group.of("Data", "dataset real synthetic fraction held_out subset_seed balanced"),
+        Group.of("Method", "method beta label_smoothing"),
+        Group.of(
             "Budget",
-            (
-                *("norm", "epsilon", "attack_steps", "step_size"),
-                *("attack_start", "warm_up", "validation_steps"),
-            ),
+            "norm epsilon attack_steps step_size attack_start warm_up validation_steps",
         ),
-        Group(
-            "Model",
-            (
-                *("architecture", "augmentation", "ema_decay", "ema_warm_up"),
-                *("precision", "compile"),
-            ),
-        ),
-        Group(
+        Group.of("Model", "architecture augmentation ema_decay ema_warm_up precision compile"),
+        Group.of(
             "Schedule",
-            (
-                *("length", "batch", "learning_rate", "momentum_cycle", "weight_decay"),
-                *("validate_every", "overfitting", ("seed", "seeds"), "name"),
-            ),
+            "length batch learning_rate momentum_cycle weight_decay validate_every overfitting"
+            " seed+seeds name",
         ),
     ),
     params=(
@@ -149,21 +129,19 @@ def settle(
     settings: Training, choices: Choices, info: DatasetInfo | None, here: Sequence[str]
 ) -> None:
     """Without synthetic sets that are not here or do not fit the data set, which is said; without
-    runs that are not there any more, which is said of those that a link named. here: ids."""
+    runs that are gone, which is said of those that a link named. here: ids."""
     gone = [run for run in settings.watched or () if run not in here]
     if gone:
         settings.watched = tuple(run for run in settings.watched or () if run in here)
         if settings.fresh:
             more = " and others" * (len(gone) > 3)
-            settings.notes.append(
-                f"runs: {', '.join(quoted(run) for run in gone[:3])}{more} not here."
-            )
+            settings.notes.append(f"runs: {', '.join(map(quoted, gone[:3]))}{more} not here.")
     if info is None or not settings.flat["synthetic"]:
         return
     fitting, without = choices.fitting(settings.flat["dataset"], info), choices.unlabelled(info)
     reasons = {
         name: (
-            "has no labels: let a classifier give them in the gallery"
+            "has no labels: have a classifier label it in the gallery"
             if name in without
             else "has other classes or another shape"
             if name in choices.sets
@@ -173,38 +151,33 @@ def settle(
         if name not in fitting and not name.startswith(FURTHER_REAL)
     }
     if reasons:
-        reason_text = "; ".join(f"{name[:60]} {why}" for name, why in reasons.items())
+        why = "; ".join(f"{name[:60]} {reason}" for name, reason in reasons.items())
         settings.replace(
             {"synthetic": [name for name in settings.flat["synthetic"] if name not in reasons]},
-            [*settings.notes, f"Left out of the synthetic sets: {reason_text}."],
+            [*settings.notes, f"Left out of the synthetic sets: {why}."],
         )
 
 
 def form(settings: Training, choices: Choices, info: DatasetInfo | None, wrong: str) -> None:
     """All controls, top to bottom. info, wrong: of the data set, as ``dataset_of`` answers."""
-    fields = FORM.fields
-    own: dict[str, Callable[[], None]] = {
-        "dataset": lambda: _dataset(fields["dataset"], settings, choices, info, wrong),
-        "synthetic": lambda: _synthetic(fields["synthetic"], settings, choices, info),
-        "length": lambda: _length(settings),
-        "seeds": lambda: _seeds(settings),
-        "name": lambda: _name(settings),
-    }
 
     def images() -> None:
         batch = settings.flat["batch"]
-        st.caption(
-            f"{round(settings.flat['fraction'] * batch):,} of {batch:,} images in every batch"
-        )
+        share = round(settings.flat["fraction"] * batch)
+        st.caption(f"{share:,} of {batch:,} images in every batch")
 
     FORM.draw(
         settings,
-        own,
+        {
+            "dataset": lambda: _dataset(settings, choices, info, wrong),
+            "synthetic": lambda: _synthetic(settings, choices, info),
+            "length": lambda: _length(settings),
+            "seeds": lambda: _seeds(settings),
+            "name": lambda: _name(settings),
+        },
         below={"fraction": images},
         empty=lambda name: empty(name, settings.flat, info),
-        preset_help=(
-            "Sets everything but data set, synthetic sets, subset seed, norm, budget and seed."
-        ),
+        preset_help="Leaves data set, synthetic sets, subset seed, norm, budget and seed as they are.",
     )
 
 
@@ -214,36 +187,22 @@ def empty(name: str, flat: Mapping[str, Any], info: DatasetInfo | None) -> str:
     steps = TrainConfig.model_construct(**settings).pgd_steps
     conventional = info.conventional(flat["norm"]) if info else None
     epsilon = flat["epsilon"] or conventional
-    words = {
-        "attack_steps": f"{steps} (conventional)",
-        "epsilon": (
-            "no convention: set one"
-            if conventional is None
-            else f"{exact_text(conventional)} (conventional)"
-        ),
-        "step_size": (
-            "2.5 budgets / steps"
-            if epsilon is None
-            else f"{2.5 * epsilon / steps:.3g} (by the rule)"
-        ),
-    }
-    return words.get(name, "")
+    if name == "attack_steps":
+        return f"{steps} (conventional)"
+    if name == "epsilon":
+        return conventional_text(conventional)
+    if name == "step_size":
+        return "2.5 budgets / steps" if epsilon is None else f"{2.5 * epsilon / steps:.3g} (rule)"
+    return ""
 
 
-def _dataset(
-    field: Field, settings: Training, choices: Choices, info: DatasetInfo | None, wrong: str
-) -> None:
+def _dataset(settings: Training, choices: Choices, info: DatasetInfo | None, wrong: str) -> None:
     """The data set by name, or a path that is typed; what is wrong with it stands below."""
-    name_or_path(
-        field,
-        settings,
-        [*choices.builtin, *choices.imported],
-        {name: data_info.title for name, data_info in choices.builtin.items()},
-        help=(
-            f"{field.tooltip}\n\nType the path of an .npz (image, label) or of a folder with one"
-            " folder a class to use your own."
-        ),
-    )
+    field = FORM.fields["dataset"]
+    names = [*choices.builtin, *choices.imported]
+    titles = {name: known.title for name, known in choices.builtin.items()}
+    path = "Or the path of an .npz (image, label) or of a folder with one sub-folder a class."
+    name_or_path(field, settings, names, titles, help=f"{field.tooltip}\n\n{path}")
     if info is None:
         st.error(plain(f"{wrong}."))
         return
@@ -280,9 +239,7 @@ def _epochs_text(epochs: float) -> str:
     return f"{epochs:,.0f}" if epochs >= 100 or epochs == round(epochs) else f"{epochs:,.1f}"
 
 
-def _synthetic(
-    field: Field, settings: Training, choices: Choices, info: DatasetInfo | None
-) -> None:
+def _synthetic(settings: Training, choices: Choices, info: DatasetInfo | None) -> None:
     dataset = settings.flat["dataset"]
     fitting = choices.fitting(dataset, info)
     options = [*fitting, *ceilings(settings.flat, [choices.sets[name].count for name in fitting])]
@@ -295,30 +252,22 @@ def _synthetic(
         return f"{name} ({saved.count:,}{foreign})"
 
     if options:
-        several(field, settings, options, title=title, placeholder="none: real images alone")
+        none = "none: real images alone"
+        several(FORM.fields["synthetic"], settings, options, title=title, placeholder=none)
     if not fitting:
-        others = len(choices.sets)
-        reason_text = (
-            f"None of the {others} saved sets has the classes and the shape of this data set."
-            if others
-            else "No set is saved yet."
-        )
-        st.caption(f"Synthetic sets: none. {reason_text}")
-        st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
+        count = len(choices.sets)
+        saved = f"none of {count} saved sets fits this data set" if count else "no set is saved yet"
+        st.caption(f"Synthetic sets: {saved}.")
+        link("generate", "Generate images")
     for name in choices.unlabelled(info)[:UNLABELLED]:
         st.caption(plain(f"{name} has no labels, so it cannot be trained on."))
-        st.page_link(
-            "pages/gallery.py",
-            label="Let a classifier label it",
-            icon=":material/label:",
-            query_params={"set": name},
-        )
+        link("gallery", "Let a classifier label it", "label", set=name)
 
 
 def ceilings(flat: Mapping[str, Any], counts: Sequence[int]) -> list[str]:
-    """Further real images that can stand in place of a synthetic set: as many as the sets of
-    ``counts`` images have, else as there are real ones; and what is chosen already. None where all
-    real images are taken."""
+    """Further real images in place of a synthetic set: as many as the sets of ``counts`` images
+    have, else as there are real ones; and what is chosen already. None where all real images are
+    taken."""
     chosen = [name for name in flat["synthetic"] if name.startswith(FURTHER_REAL)]
     offered = list(dict.fromkeys(counts))[:MOST_CEILINGS] or [flat["real"]]
     more = [f"{FURTHER_REAL}{n}" for n in offered if n and flat["real"] is not None]
@@ -356,26 +305,20 @@ def _name(settings: Training) -> None:
         on_change=named,
         max_chars=80,
         placeholder=automatic_name(config) if config else "",
-        help=(
-            "Of the run; a number is added where it is taken. With several seeds -s0, -s1 and so on"
-            " follow it."
-        ),
+        help="Of the run, with a number where it is taken. Several seeds add -s0, -s1 and so on.",
     )
 
 
 def elsewhere(settings: Training) -> None:
-    """What to type or to take along, folded; nothing where the settings do not fit together, which
-    the page says."""
+    """The command line and a config file, folded; nothing where the settings do not fit together."""
     try:
         config = settings.configs()[0]
     except InputError:
         return
     file = f"{settings.name or automatic_name(config)}.yaml"
-    command_fold(
-        "train",
-        command(config, settings.seeds, settings.name),
-        more=lambda: config_download(config, file, "train", key="train_yaml"),
-    )
+    line = command(config, settings.seeds, settings.name)
+    download = partial(config_download, config, file, "train", key="train_yaml")
+    command_fold("train", line, more=download)
 
 
 def command(config: TrainConfig, seeds: int = 1, name: str = "") -> str:

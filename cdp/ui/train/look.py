@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-from cdp.ui.kit.address import Param, member, members
+from cdp.ui.kit.address import Param, member, members, switch
 
 
 @dataclass
@@ -34,22 +34,17 @@ def _read(name: str, text: str) -> Any:
 
     if name == "axis":
         return member(text, X_AXES)
-    if name == "curves":
-        return members(text, QUANTITIES)
     if name == "smooth":
         return int(member(text, [str(reach) for reach in REACHES]))
-    if name == "mean":
-        return member(text, ("on", "off")) == "on"
-    return members(text, ("x", "y"))
+    return members(text, QUANTITIES if name == "curves" else ("x", "y"))
 
 
-CURVE_PARAMS = tuple(
-    Param(name, getattr(CurveLook, name), partial(_read, name), write, instead="it was left out")
-    for name, write in (
-        ("axis", str),
-        ("curves", ",".join),
-        ("smooth", str),
-        ("mean", lambda on: "on" if on else "off"),
-        ("log", ",".join),
-    )
+CURVE_PARAMS = (
+    *(
+        Param(
+            name, getattr(CurveLook, name), partial(_read, name), write, instead="it was left out"
+        )
+        for name, write in (("axis", str), ("curves", ",".join), ("smooth", str), ("log", ",".join))
+    ),
+    switch("mean", "it was left out"),
 )

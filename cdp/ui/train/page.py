@@ -1,18 +1,21 @@
-"""The right column of the Train page: the one button with its cost, the runs, their curves and one
-run in detail."""
+"""The right column of the Train page: the button with its cost, the runs, their curves and one run
+in detail."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from cdp.config.train import TrainConfig, automatic_name
 from cdp.data.limits import valid_name
 from cdp.errors import CdpError, InputError
+from cdp.ui.kit.attempts import refuse
 from cdp.ui.kit.choices import Choices
-from cdp.ui.kit.runlist import forget, moving, of_kind, said, say_wrong
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.frame import nothing_yet
+from cdp.ui.kit.runlist import PLACE, moving, not_ready, said, same_settings, start_button
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.ui.train.detail import detail
 from cdp.ui.train.estimate import estimate, known_warnings
 from cdp.ui.train.form import Training
@@ -20,11 +23,11 @@ from cdp.ui.train.runs import list_of_runs, watching
 from cdp.values.types import DatasetInfo
 from cdp.work import launch
 from cdp.work.failures import sentence
-from cdp.work.records import Run, list_runs
+from cdp.work.records import Run
 from cdp.work.registry import TASKS
 
 
-def action(settings: Training, info: DatasetInfo | None, runs: list[Run]) -> None:
+def action(settings: Training, info: DatasetInfo | None, runs: Sequence[Run]) -> None:
     """Train, with what it costs; where the settings do not fit together, why. Nothing but that
     keeps the button from working."""
     config, wrong = None, ""
@@ -36,85 +39,63 @@ def action(settings: Training, info: DatasetInfo | None, runs: list[Run]) -> Non
     except InputError as error:
         wrong = str(error).removeprefix("settings: ")
     usable = config is not None and info is not None and not wrong
-    with st.container(horizontal=True, vertical_alignment="center", key="action"):
-        label = "Train" if settings.seeds == 1 else f"Train {settings.seeds} runs"
-        watched = watching(settings.watched, runs)
-        st.button(
-            label,
-            type="primary",
-            key="train_start",
-            disabled=not usable,
-            on_click=start,
-            args=(settings, watched),
-        )
-        if config is not None and usable:
-            estimate(config, settings.seeds)
+    label = "Train" if settings.seeds == 1 else f"Train {settings.seeds} runs"
+    watched = watching(settings.watched, runs)
+    cost = partial(estimate, config, settings.seeds) if config and usable else None
+    start_button(label, "train_start", start, settings, watched, cost=cost)
     if wrong:
-        st.error(
-            plain(
-                f"{'These settings do not fit together' if config is None else 'Not ready'}:"
-                f" {wrong}."
-            )
-        )
+        not_ready(wrong, fit=config is not None)
     if config is not None and info is not None:
-        _beside(settings, config, info, runs)
+        _beside(config, info, runs)
 
 
 def start(settings: Training, watched: Sequence[str]) -> None:
     """Launch one run a seed and watch them. watched: what was on the curves; it stays there where
     somebody chose it."""
-    forget()
-    started: list[str] = []
+    task, started = TASKS["train"], list[str]()
+    refuse(PLACE, "")
     try:
         for config in settings.configs():
-            wanted = (
-                automatic_name(config)
-                if not settings.name
-                else settings.name
-                if settings.seeds == 1
-                else f"{settings.name}-s{config.seed}"
-            )
-            started.append(
-                launch.launch(TASKS["train"], config, launch.free_name(TASKS["train"], wanted))
-            )
+            seed = f"-s{config.seed}" if settings.seeds > 1 else ""
+            name = f"{settings.name}{seed}" if settings.name else automatic_name(config)
+            started.append(launch.launch(task, config, launch.free_name(task, name)))
     except (CdpError, OSError) as error:
-        say_wrong(
-            f"{'Not started' if not started else f'Only {len(started)} of {settings.seeds} started'}:"
-            f" {sentence(error)}."
-        )
+        some = f"Only {len(started)} of {settings.seeds} started"
+        refuse(PLACE, f"{some if started else 'Not started'}: {sentence(error)}.")
     if started:
         settings.opened = started[0]
         settings.watch([*(watched if settings.watched is not None else ()), *started])
 
 
-def _beside(settings: Training, config: TrainConfig, info: DatasetInfo, runs: list[Run]) -> None:
+def _beside(config: TrainConfig, info: DatasetInfo, runs: Sequence[Run]) -> None:
     """What is known of these settings before they run."""
     from cdp.tasks.estimate import warnings_of
 
     for text in dict.fromkeys((*warnings_of(config, info), *known_warnings(config))):
-        st.warning(plain(text if text.endswith(".") else f"{text}."))
-    same = next((run for run in runs if run.config == config), None)
-    if same is not None:
-        st.caption(
-            plain(
-                f"Run {same.name} ({same.state}) has these very settings, so another one gives the"
-                " same numbers."
-            )
-        )
+        st.warning(plain(sentence_of(text)))
+    same_settings(runs, config)
 
 
-def results(settings: Training, runs: list[Run], choices: Choices) -> None:
+def results(settings: Training, runs: Sequence[Run], choices: Choices) -> None:
     """The runs and what is watched of them, or what will stand here."""
     if not runs:
         said()
-        _empty()
+        nothing_yet(
+            "No training run yet",
+            "Press Train: a network is trained in the background to withstand attacks, on real"
+            " images. Its curves appear here, and it goes on when the browser or the app is"
+            " closed.",
+            "Then add a synthetic set on the left and train again with the same seeds: as many"
+            " steps and images, so the difference is what the set is worth. Further real images in"
+            " its place are the ceiling.",
+            ":small[Accuracies are measured on validation images held out from the training data;"
+            " only an evaluation touches the test set.]",
+        )
         return
     ids = watching(settings.watched, runs)
     here = {run.id: run for run in runs}
     if settings.watched is None and moving(runs):
-        settings.watch(
-            ids
-        )  # else the curves of all but the newest would go once the last of them is done
+        settings.watch(ids)  # else all curves but the newest would go as the last of them ends
     with st.container(key="live"):
         list_of_runs(settings, runs)
         with st.container():
@@ -125,27 +106,3 @@ def results(settings: Training, runs: list[Run], choices: Choices) -> None:
             else:
                 st.caption("Tick runs to see their curves.")
         detail(settings, [here[run_id] for run_id in ids], choices)
-
-
-def runs_here() -> list[Run]:
-    """All training runs, newest first."""
-    return of_kind(list_runs(), "train")
-
-
-def _empty() -> None:
-    with st.container(border=True, key="empty"):
-        st.markdown("**No training run yet**")
-        st.markdown(
-            "Press Train: a network learns to withstand attacks on real images, in the background."
-            " Its curves appear here with every validation, and it goes on when the browser or the"
-            " app is closed."
-        )
-        st.markdown(
-            "Add a synthetic set on the left and train again with the same seeds: it takes as many"
-            " steps and sees as many images, so the difference is what the set is worth. Further"
-            " real images in its place are the ceiling."
-        )
-        st.caption(
-            "Accuracies are measured on validation images held out from the training data; the test"
-            " set is touched by evaluation only."
-        )

@@ -3,7 +3,7 @@ and a tick for the curves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from cdp.config.train import TrainConfig, set_title
 from cdp.figures.palette import NEUTRAL, Sign
 from cdp.results.reached import Reached, reached_of
 from cdp.ui.kit.markup import Html, joined, mark, row
-from cdp.ui.kit.runlist import Help, RunList, run_bar, run_list, state_line
+from cdp.ui.kit.runlist import RunList, run_bar, run_list, state_line
 from cdp.ui.kit.words import plain
 from cdp.ui.train.form import MOST_WATCHED, Training
 from cdp.values.text import at_step, share_text
@@ -69,9 +69,8 @@ def _tick(run: Run, settings: Training, watched: Sequence[str]) -> None:
 
 def epoch_line(run: Run, now: Reached) -> str:
     """State, optimiser steps with the epoch of the last validation, and time left."""
-    done = (
-        run.progress if run.state != "finished" and (now.epoch or run.state == "running") else None
-    )
+    moved = run.state != "finished" and (now.epoch or run.state == "running")
+    done = run.progress if moved else None
     epoch = f", epoch {now.epoch:,}" if now.epoch else ""
     return state_line(run, f"step {done.done:,} of {done.count:,}{epoch}" if done else "")
 
@@ -95,8 +94,8 @@ def facts(config: Any) -> str:
     real = "all real" if config.real is None else f"{config.real:,} real"
     parts = [TITLES[config.method], TITLES[config.architecture], data, real]
     if config.synthetic:
-        several = f"{len(config.synthetic)} sets"
-        what = set_title(config.synthetic[0]) if len(config.synthetic) == 1 else several
+        one, *more = config.synthetic
+        what = f"{len(more) + 1} sets" if more else set_title(one)
         parts.append(f"{share_text(config.fraction, 0)} of {what}")
     return " · ".join([*parts, f"seed {config.seed}"])
 
@@ -115,23 +114,20 @@ def row_html(run: Run, now: Reached, sign: Sign | None = None) -> Html:
 
 
 def watching(watched: Sequence[str] | None, runs: Sequence[Run]) -> tuple[str, ...]:
-    """The runs on the curves, in the order chosen: those that are still here; where nobody chose,
-    all that move, else the newest."""
+    """The runs on the curves that are still here, in the order chosen; where nobody chose, all that
+    move, else the newest."""
     if watched is None:
-        chosen = [run.id for run in reversed(runs) if not run.over] or [run.id for run in runs[:1]]
-        return tuple(chosen)
-    here: Mapping[str, Run] = {run.id: run for run in runs}
+        return tuple(run.id for run in reversed(runs) if not run.over) or tuple(
+            run.id for run in runs[:1]
+        )
+    here = {run.id for run in runs}
     return tuple(run_id for run_id in watched if run_id in here)
 
 
 RUNS = RunList(
     "train",
     "Runs",
-    Help(
-        "The last finished epoch is kept, and the run can be resumed.",
-        "Goes on from its last checkpoint.",
-        "Moves the run to the trash.",
-    ),
+    "checkpoint",
     "filter by name, state, method, data or seed",
     lambda run: facts(run.config),
 )
