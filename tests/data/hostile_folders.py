@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tests.data import makers
-from tests.data.hostile import Case, folder_with, importing, png_announcing, save, truncate
+from tests.data.hostile import Attempt, Case, folder_with, importing, png_announcing, save, truncate
+
+
+def nine(change: Callable[[Path], object], name: str = "cat/9.png") -> Callable[[Path], Attempt]:
+    """Two sound class folders and a tenth file in one of them."""
+    return folder_with(lambda root: change(root / name))
+
+
+def named(name: str | bytes) -> Callable[[Path], Attempt]:
+    """Two sound class folders, one of them under another name."""
+    return folder_with(lambda root: (root / "cat").rename(root / os.fsdecode(name)))
 
 
 def _one_class(root: Path) -> None:
@@ -56,10 +67,6 @@ def _flat_folder(folder: Path):
     return importing(folder / "pets" / "cat")
 
 
-def _linked(root: Path, name: str, target: str) -> None:
-    (root / name).symlink_to(target)
-
-
 FOLDERS = [
     Case("empty folder", _empty_folder, "no class folders"),
     Case("images without class folders", _flat_folder, "no class folders"),
@@ -68,21 +75,9 @@ FOLDERS = [
     Case("splits instead of classes", folder_with(_splits), "splits"),
     Case("1003 classes", folder_with(_many_classes), "1003 class folders"),
     Case("empty class folder", folder_with(lambda root: (root / "ant").mkdir()), "no images"),
-    Case(
-        "class name with control characters",
-        folder_with(lambda root: (root / "cat").rename(root / "c\x1b[31mat")),
-        "unreadable name",
-    ),
-    Case(
-        "class name of undecodable bytes",
-        folder_with(lambda root: (root / "cat").rename(root / os.fsdecode(b"c\xff"))),
-        "unreadable name",
-    ),
-    Case(
-        "class name turned right to left",
-        folder_with(lambda root: (root / "cat").rename(root / "\u202etac")),
-        "unreadable name",
-    ),
+    Case("class name with control characters", named("c\x1b[31mat"), "unreadable name"),
+    Case("class name of undecodable bytes", named(b"c\xff"), "unreadable name"),
+    Case("class name turned right to left", named("\u202etac"), "unreadable name"),
     Case(
         "folder inside a class", folder_with(lambda root: (root / "cat/more").mkdir()), "not a file"
     ),
@@ -91,87 +86,59 @@ FOLDERS = [
         folder_with(lambda root: (root / "cat/readme.txt").write_text("hi")),
         "readme.txt",
     ),
-    Case("pipe in a class", folder_with(lambda root: os.mkfifo(root / "cat/9.png")), "not a file"),
-    Case("link loop", folder_with(lambda root: _linked(root, "loop", ".")), "symbolic link"),
+    Case("pipe in a class", nine(os.mkfifo), "not a file"),
+    Case("link loop", nine(lambda file: file.symlink_to("."), "loop"), "symbolic link"),
     Case(
         "link loop inside a class",
-        folder_with(lambda root: _linked(root, "cat/loop", "..")),
+        nine(lambda file: file.symlink_to(".."), "cat/loop"),
         "symbolic link",
     ),
     Case(
         "link out of the folder",
-        folder_with(lambda root: _linked(root, "cat/9.png", "/etc/passwd")),
+        nine(lambda file: file.symlink_to("/etc/passwd"), "cat/9.png"),
         "symbolic link",
     ),
     Case(
         "dangling link",
-        folder_with(lambda root: _linked(root, "cat/9.png", "nowhere.png")),
+        nine(lambda file: file.symlink_to("nowhere.png"), "cat/9.png"),
         "symbolic link",
     ),
-    Case(
-        "text named png",
-        folder_with(lambda root: (root / "cat/9.png").write_text("not an image")),
-        "9.png",
-    ),
-    Case("empty png", folder_with(lambda root: (root / "cat/9.png").touch()), "9.png"),
+    Case("text named png", nine(lambda file: file.write_text("not an image")), "9.png"),
+    Case("empty png", nine(lambda file: file.touch()), "9.png"),
     Case("truncated png", folder_with(lambda root: truncate(root / "cat/001.png")), "001.png"),
-    Case(
-        "gif named png", folder_with(lambda root: save(root / "cat/9.png", format="GIF")), "9.png"
-    ),
-    Case(
-        "tiff named png", folder_with(lambda root: save(root / "cat/9.png", format="TIFF")), "9.png"
-    ),
+    Case("gif named png", nine(lambda file: save(file, format="GIF")), "9.png"),
+    Case("tiff named png", nine(lambda file: save(file, format="TIFF")), "9.png"),
     Case(
         "postscript named png",
-        folder_with(lambda root: (root / "cat/9.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n")),
+        nine(lambda file: file.write_text("%!PS-Adobe-3.0 EPSF-3.0\n")),
         "9.png",
     ),
     Case(
         "png decompression bomb",
-        folder_with(
-            lambda root: (root / "cat/9.png").write_bytes(png_announcing(50_000, 50_000, b""))
-        ),
+        nine(lambda file: file.write_bytes(png_announcing(50_000, 50_000, b""))),
         "9.png",
     ),
     Case(
         "png of 2**31 px",
-        folder_with(
-            lambda root: (root / "cat/9.png").write_bytes(png_announcing(2**31 - 1, 1, b""))
-        ),
+        nine(lambda file: file.write_bytes(png_announcing(2**31 - 1, 1, b""))),
         "9.png",
     ),
-    Case(
-        "png of 0 px",
-        folder_with(lambda root: (root / "cat/9.png").write_bytes(png_announcing(0, 8, b""))),
-        "9.png",
-    ),
+    Case("png of 0 px", nine(lambda file: file.write_bytes(png_announcing(0, 8, b""))), "9.png"),
     Case(
         "png with too little data",
-        folder_with(lambda root: (root / "cat/9.png").write_bytes(png_announcing(8, 8, b"\0"))),
+        nine(lambda file: file.write_bytes(png_announcing(8, 8, b"\0"))),
         "9.png",
     ),
     Case("png of 1 GB", folder_with(_giant_file), "over 4 MB"),
-    Case(
-        "png of 65 px",
-        folder_with(lambda root: save(root / "cat/9.png", size=(65, 8))),
-        "65 x 8 px",
-    ),
-    Case(
-        "mixed sizes", folder_with(lambda root: save(root / "dog/9.png", size=(9, 8))), "9 x 8 px"
-    ),
+    Case("png of 65 px", nine(lambda file: save(file, size=(65, 8))), "65 x 8 px"),
+    Case("mixed sizes", nine(lambda file: save(file, size=(9, 8)), "dog/9.png"), "9 x 8 px"),
     Case("colour in a grey set", folder_with(_grey_first), "mode RGB"),
     Case(
         "transparency in a colour set",
-        folder_with(lambda root: save(root / "dog/9.png", "RGBA")),
+        nine(lambda file: save(file, "RGBA"), "dog/9.png"),
         "mode RGBA",
     ),
-    Case(
-        "16-bit grey",
-        folder_with(
-            lambda root: Image.fromarray(np.zeros((8, 8), np.uint16)).save(root / "cat/9.png")
-        ),
-        "8-bit",
-    ),
-    Case("CMYK jpeg", folder_with(lambda root: save(root / "cat/9.jpg", "CMYK")), "CMYK"),
+    Case("16-bit grey", nine(Image.fromarray(np.zeros((8, 8), np.uint16)).save), "8-bit"),
+    Case("CMYK jpeg", nine(lambda file: save(file, "CMYK"), "cat/9.jpg"), "CMYK"),
     Case("animated png", folder_with(_animation), "animation"),
 ]

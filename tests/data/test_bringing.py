@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from cdp.data.importing import bring
-from cdp.data.registry import load_split
 from cdp.data.sets import list_sets
 from cdp.errors import InputError, MissingError
 
@@ -36,15 +35,6 @@ def tree(
 
 def saved() -> set[str]:
     return {entry.name for entry in list_sets()}
-
-
-def test_a_folder_of_splits_becomes_a_set_and_its_test_images(tmp_path: Path) -> None:
-    tree(tmp_path / "pets" / "train", count=3)
-    tree(tmp_path / "pets" / "test", count=1)
-    bring(tmp_path / "pets", "pets")
-    train, test = load_split("pets", "train"), load_split("pets", "test")
-    assert (len(train), len(test)) == (6, 2)
-    assert train.info.classes == test.info.classes == ("cat", "dog")
 
 
 def test_an_npz_brings_the_test_file_beside_it_and_the_class_names_typed(tmp_path: Path) -> None:

@@ -82,12 +82,6 @@ def test_asking_for_labels_names_who_needs_them_and_a_command_that_gives_them(
         open_set(moved).labels("a training")
 
 
-def test_a_data_set_needs_labels(cdp_home: Path) -> None:
-    save_set("a", makers.images(), None, {})
-    with pytest.raises(InputError, match=REMEDY):
-        load_split("a", "train")
-
-
 def test_a_writer_goes_on_with_a_set_without_labels_and_drops_what_an_older_version_had_invented(
     cdp_home: Path,
 ) -> None:
@@ -154,14 +148,6 @@ def test_test_images_without_labels_are_no_test_images(cdp_home: Path, tmp_path:
 
 # A model without classes had given every image label 0 and the names of the data set it was guided
 # by.
-
-
-def test_what_an_older_version_saved_of_a_model_without_classes_has_no_labels(
-    cdp_home: Path,
-) -> None:
-    older("a", np.zeros(6, np.int64))
-    assert open_set("a").label is None and open_set("a").class_names == ()
-    assert [entry.card["class_names"] for entry in list_sets() if entry.card] == [[]]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,19 @@ def network(classes: int = 10, seed: int = 0) -> nn.Module:
         return SmallCNN(classes, 1, widths=(8, 8))
 
 
+def state_of(net: nn.Module) -> dict[str, Any]:
+    """All that work on a network must leave as it was."""
+    return {
+        "modes": [m.training for m in net.modules()],
+        "flags": [p.requires_grad for p in net.parameters()],
+        "gradients": [None if p.grad is None else p.grad.tolist() for p in net.parameters()],
+        "tensors": {name: value.tolist() for name, value in net.state_dict().items()},
+        "hooks": [(len(m._forward_pre_hooks), len(m._forward_hooks)) for m in net.modules()],
+        "precision": (torch.get_float32_matmul_precision(), torch.backends.cudnn.deterministic),
+        "gradients on": torch.is_grad_enabled(),
+    }
+
+
 def pictures(count: int, seed: int = 0) -> np.ndarray:
     """(count,8,8,1) uint8 noise."""
     return np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)

@@ -15,6 +15,7 @@ from torch import nn
 
 from cdp.errors import InputError
 from cdp.robust.attacks import cross_entropy, kl, margin, pgd, towards
+from tests.robust.suited import state_of
 
 
 def _net() -> nn.Module:
@@ -94,15 +95,6 @@ def _mixed() -> nn.Module:
     return net
 
 
-def _state(net: nn.Module) -> dict[str, Any]:
-    return {
-        "modes": [m.training for m in net.modules()],
-        "flags": [p.requires_grad for p in net.parameters()],
-        "gradients": [None if p.grad is None else p.grad.tolist() for p in net.parameters()],
-        "tensors": {name: value.tolist() for name, value in net.state_dict().items()},
-    }
-
-
 def _raising(at: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     calls = iter(range(100))
 
@@ -118,10 +110,10 @@ def _raising(at: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
 @pytest.mark.parametrize("start", [True, False])
 def test_modes_flags_gradients_buffers_and_images_are_untouched(norm: str, start: bool) -> None:
     net, (x, y) = _mixed(), _images(0)
-    before, copy = _state(net), x.clone()
+    before, copy = state_of(net), x.clone()
     for epsilon, steps in ((0.1, 3), (0.0, 1), (0.1, 0)):
         pgd(net, x, y, epsilon=epsilon, step_size=0.05, steps=steps, norm=norm, random_start=start)
-    assert _state(net) == before
+    assert state_of(net) == before
     assert torch.equal(x, copy)
     assert not x.requires_grad
 
@@ -129,10 +121,10 @@ def test_modes_flags_gradients_buffers_and_images_are_untouched(norm: str, start
 @pytest.mark.parametrize("at", [0, 2])
 def test_a_loss_that_fails_leaves_everything_as_it_was(at: int) -> None:
     net, (x, y) = _mixed(), _images(0)
-    before = _state(net)
+    before = state_of(net)
     with pytest.raises(KeyError):
         pgd(net, x, y, epsilon=0.1, step_size=0.05, steps=3, loss=_raising(at))
-    assert _state(net) == before
+    assert state_of(net) == before
     assert torch.is_grad_enabled()
 
 
@@ -152,14 +144,6 @@ def test_works_where_gradients_are_off_and_on_images_that_ask_for_one() -> None:
     assert torch.equal(found, expected)
     assert found.grad_fn is None
     assert leaf.grad is None
-
-
-def test_a_compiled_network_is_attacked_alike_and_keeps_its_modes() -> None:
-    net, (x, y) = _net(), _images(2)
-    compiled = torch.compile(net, backend="aot_eager")
-    torch.testing.assert_close(_attacked(compiled, x, y), _attacked(net, x, y))
-    assert compiled.training
-    assert net.training
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -205,14 +189,6 @@ def test_an_l2_step_has_its_length_however_small_the_gradient(scale: float) -> N
         rtol=1e-4,
         atol=1e-6,
     )
-
-
-def test_an_image_without_gradient_stands_still_beside_one_that_moves() -> None:
-    x, y = torch.full((2, 1, 6, 6), 0.5), torch.tensor([0.0, 1.0])
-    given = {"epsilon": 1.0, "steps": 2, "norm": "l2", "loss": lambda z, y: z.sum(1) * y}
-    x_adv = _attacked(nn.Flatten(), x, y, **given)
-    assert torch.equal(x_adv[0], x[0])
-    torch.testing.assert_close(_length(x_adv - x, "l2"), torch.tensor([0.0, 0.2]))
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -303,10 +279,10 @@ def test_what_are_no_images_is_refused_and_the_network_left_alone(
     x: torch.Tensor, words: str
 ) -> None:
     net = _mixed()
-    before = _state(net)
+    before = state_of(net)
     with pytest.raises(InputError, match=words):
         pgd(net, x, torch.zeros(3, dtype=torch.long), epsilon=0.1, step_size=0.1, steps=1)
-    assert _state(net) == before
+    assert state_of(net) == before
 
 
 def test_images_a_rounding_error_outside_the_range_are_taken() -> None:

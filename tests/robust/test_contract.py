@@ -43,15 +43,7 @@ class Wrapped(nn.Module):
 
 def trained() -> nn.Module:
     """Knows the three classes of brightness, in [0,1]."""
-    net = tiny.network()
-    image, label = tiny.images(90, 1)
-    x, y = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(label)
-    optimiser = torch.optim.Adam(net.parameters(), 1e-2)
-    for _ in range(40):
-        optimiser.zero_grad()
-        F.cross_entropy(net(x), y).backward()
-        optimiser.step()
-    return net.eval()
+    return tiny.fitted(tiny.network(), 90, 1, steps=40, rate=1e-2)
 
 
 def same(x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from cdp.robust.validation import (
 from cdp.values.types import EpochMetrics
 
 EPSILON = 0.1
+collapsed = partial(collapse, classes=10, epsilon=EPSILON)
 
 
 def _epoch(
@@ -224,53 +226,35 @@ def test_guessing_is_chance_accuracy_or_nearly_one_class() -> None:
 def test_collapse_is_told_after_several_epochs_at_chance_and_not_before() -> None:
     good = [_epoch(i, 0.7, 0.4) for i in range(1, 11)]
     bad = [_epoch(i, 0.1, 0.1, top=1.0) for i in range(11, 21)]
-    ends = [
-        end for end in range(1, 21) if collapse((good + bad)[:end], classes=10, epsilon=EPSILON)
-    ]
+    ends = [end for end in range(1, 21) if collapsed((good + bad)[:end])]
     assert ends == list(range(15, 21))
-    found = collapse(good + bad, classes=10, epsilon=EPSILON)
+    found = collapsed(good + bad)
     assert found is not None
     assert found.since == 11
     assert "since epoch 11" in found.sentence
     assert "100 % of the predictions are one class" in found.sentence
-    assert collapse([*good, *bad, _epoch(21, 0.5, 0.2)], classes=10, epsilon=EPSILON) is None
+    assert collapsed([*good, *bad, _epoch(21, 0.5, 0.2)]) is None
 
 
 def test_chance_during_the_warm_up_or_over_few_steps_is_no_collapse() -> None:
-    assert (
-        collapse(
-            [_epoch(i, 0.1, 0.1, epsilon=0.05) for i in range(1, 20)], classes=10, epsilon=EPSILON
-        )
-        is None
-    )
-    assert (
-        collapse(
-            [_epoch(i, 0.1, 0.1, per_epoch=2) for i in range(1, 20)], classes=10, epsilon=EPSILON
-        )
-        is None
-    )
-    assert (
-        collapse([_epoch(i, 0.1, 0.1) for i in range(1, 20)], classes=10, epsilon=EPSILON)
-        is not None
-    )
+    assert collapsed([_epoch(i, 0.1, 0.1, epsilon=0.05) for i in range(1, 20)]) is None
+    assert collapsed([_epoch(i, 0.1, 0.1, per_epoch=2) for i in range(1, 20)]) is None
+    assert collapsed([_epoch(i, 0.1, 0.1) for i in range(1, 20)]) is not None
 
 
 def test_collapse_is_told_where_validations_are_rare() -> None:
     """Every fifth epoch of 15 steps: three of them span eleven epochs and 150 steps, four of them
     sixteen and 225."""
     bad = [_epoch(i, 0.1, 0.1, per_epoch=15) for i in (5, 10, 15, 20)]
-    assert collapse(bad[:3], classes=10, epsilon=EPSILON) is None
-    found = collapse(bad, classes=10, epsilon=EPSILON)
+    assert collapsed(bad[:3]) is None
+    found = collapsed(bad)
     assert found is not None and found.since == 5
     # Two validations are never enough, nor are three within an epoch.
-    assert (
-        collapse([_epoch(i, 0.1, 0.1, per_epoch=500) for i in (5, 10)], classes=10, epsilon=EPSILON)
-        is None
-    )
+    assert collapsed([_epoch(i, 0.1, 0.1, per_epoch=500) for i in (5, 10)]) is None
     within = [
         dataclasses.replace(one, metrics=dataclasses.replace(one.metrics, epoch=1)) for one in bad
     ]
-    assert collapse(within, classes=10, epsilon=EPSILON) is None
+    assert collapsed(within) is None
 
 
 def test_divergence_is_a_loss_far_above_guessing_for_long() -> None:

@@ -54,17 +54,6 @@ def test_killed_after_any_batch_and_resumed_from_a_file_every_image_comes_to_the
         assert kept.done and _outcome(kept) == _outcome(whole), k
 
 
-def test_a_kill_after_every_batch_costs_nothing_but_time() -> None:
-    net, image, label = problem(30)
-    whole = finish(run_suite(net, image, label, _attacks(net), **SETTINGS))
-    state = None
-    while state is None or not state.done:
-        state = _through_a_file(
-            next(run_suite(net, image, label, _attacks(net), state=state, **SETTINGS))
-        )
-    assert _outcome(state) == _outcome(whole)
-
-
 def test_stopped_inside_a_batch_nothing_of_it_is_kept_and_the_resumed_run_is_the_same() -> None:
     net, image, label = problem(30)
     whole = finish(run_suite(net, image, label, _attacks(net), **SETTINGS))

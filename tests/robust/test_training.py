@@ -262,20 +262,6 @@ def test_losses_between_two_validations_are_means_over_their_steps() -> None:
     )
 
 
-def test_rare_validation_stopped_at_any_step_and_resumed_equals_uninterrupted_training() -> None:
-    config = tiny.config(epochs=None, steps=10, validate_every="4 steps")
-    expected = list(_trainer(config).run())
-    for stops in ((3,), (4,), (5,), (9, 1), (2, 2, 2, 2, 2)):
-        metrics, state = [], None
-        for calls in (*stops, 0):
-            trainer = _trainer(config)
-            if state is not None:
-                trainer.load(copy.deepcopy(state))
-            found, state = _until(trainer, calls)
-            metrics += found
-        assert _figures(metrics) == _figures(expected)
-
-
 def test_automatic_validation_is_counted_work_below_a_tenth_of_training_and_the_same_for_every_arm() -> (
     None
 ):
@@ -298,15 +284,6 @@ def test_automatic_validation_is_counted_work_below_a_tenth_of_training_and_the_
     long = validation_interval(quick, total=100_000, steps_per_epoch=15, images=500, gain=1.0)
     assert -(-100_000 // long) == 100
     assert validation_interval(quick, total=3, steps_per_epoch=15, images=500, gain=1.0) == 3
-
-
-def test_training_on_real_or_synthetic_images_alone() -> None:
-    for data, change, synthetic in (
-        (tiny.data(synthetic=0), {"synthetic": ()}, 0),
-        (tiny.data(real=0), {"real": 0, "fraction": 1.0}, 16),
-    ):
-        last = _last(tiny.config(epochs=1, **change), data)
-        assert last.synthetic_images == synthetic * last.step
 
 
 def test_batch_statistics_see_clean_and_attacked_images_apart_and_the_attack_moves_none() -> None:

@@ -14,7 +14,16 @@ from torch import Tensor, nn
 from cdp.errors import Cancelled, InputError
 from cdp.robust.suites import Attack, run_suite
 from cdp.robust.trial import LOOK_SECONDS, Trial, batches, seeded
-from tests.robust.suited import EPSILON, network, pictures, predicted, problem, run, shifting
+from tests.robust.suited import (
+    EPSILON,
+    network,
+    pictures,
+    predicted,
+    problem,
+    run,
+    shifting,
+    state_of,
+)
 
 
 def _noisy(x: Tensor, y: Tensor, number: int) -> Tensor:
@@ -45,21 +54,6 @@ class Mixed(nn.Module):
         return self.body(x)
 
 
-def _state(net: nn.Module) -> dict[str, Any]:
-    return {
-        "modes": [m.training for m in net.modules()],
-        "flags": [p.requires_grad for p in net.parameters()],
-        "gradients": [None if p.grad is None else p.grad.tolist() for p in net.parameters()],
-        "tensors": {name: value.tolist() for name, value in net.state_dict().items()},
-        "hooks": [(len(m._forward_pre_hooks), len(m._forward_hooks)) for m in net.modules()],
-        "settings": (
-            torch.get_float32_matmul_precision(),
-            torch.backends.cudnn.deterministic,
-            torch.is_grad_enabled(),
-        ),
-    }
-
-
 def test_between_batches_and_after_them_network_settings_and_random_streams_are_as_they_were() -> (
     None
 ):
@@ -67,22 +61,14 @@ def test_between_batches_and_after_them_network_settings_and_random_streams_are_
     label = np.zeros(20, np.int64)
     torch.set_float32_matmul_precision("high")
     try:
-        before = _state(net)
+        before = state_of(net)
         torch.manual_seed(7)
         np.random.seed(7)  # noqa: NPY002 -- the global stream is what must be left alone
         streams = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
         attack = Attack("noisy", "noisy", 1.0, _noisy)
-        for _ in run_suite(
-            net,
-            image,
-            label,
-            [attack],
-            norm="linf",
-            epsilon=EPSILON,
-            batch=6,
-            should_stop=lambda: False,
-        ):
-            assert _state(net) == before
+        how = {"norm": "linf", "epsilon": EPSILON, "batch": 6, "should_stop": lambda: False}
+        for _ in run_suite(net, image, label, [attack], **how):
+            assert state_of(net) == before
             assert torch.equal(torch.get_rng_state(), streams[0])
         assert np.random.get_state()[1].tolist() == streams[1]  # noqa: NPY002
     finally:
@@ -115,20 +101,10 @@ def test_an_attack_that_fails_leaves_everything_as_it_was(error: BaseException) 
 
     net, image, label = problem(6)
     net.train()
-    before, stream = _state(net), torch.get_rng_state()
-    states = run_suite(
-        net,
-        image,
-        label,
-        [shifting("fails", fail)],
-        norm="linf",
-        epsilon=0.1,
-        batch=9,
-        should_stop=lambda: False,
-    )
+    before, stream = state_of(net), torch.get_rng_state()
     with pytest.raises(type(error)):
-        list(states)
-    assert _state(net) == before and torch.equal(torch.get_rng_state(), stream)
+        run(net, image, label, [shifting("fails", fail)], should_stop=lambda: False)
+    assert state_of(net) == before and torch.equal(torch.get_rng_state(), stream)
 
 
 class Wrapped(nn.Module):
@@ -160,10 +136,10 @@ def test_a_network_that_gives_no_logits_is_refused_with_a_reason(
     change: Callable[[Tensor], object], words: str
 ) -> None:
     net = Wrapped(change)
-    before = _state(net)
+    before = state_of(net)
     with pytest.raises(InputError, match=words):
         run(net, pictures(4), np.zeros(4, np.int64), [shifting("a", 0.01)], classes=5)
-    assert _state(net) == before
+    assert state_of(net) == before
 
 
 def test_a_network_that_overflows_under_attack_is_refused_not_counted() -> None:
@@ -199,17 +175,7 @@ def test_what_are_no_labelled_images_is_refused(
 
 def test_a_batch_of_no_images_is_refused() -> None:
     with pytest.raises(InputError, match="batch"):
-        next(
-            run_suite(
-                network(),
-                pictures(2),
-                np.zeros(2, np.int64),
-                [shifting("a", 0.01)],
-                norm="linf",
-                epsilon=0.1,
-                batch=0,
-            )
-        )
+        run(network(), pictures(2), np.zeros(2, np.int64), [shifting("a", 0.01)], batch=0)
 
 
 def test_the_wish_to_stop_is_asked_a_few_times_a_second_and_heard_inside_an_attack() -> None:
@@ -236,18 +202,7 @@ def test_the_wish_to_stop_is_asked_a_few_times_a_second_and_heard_inside_an_atta
 def test_a_stop_before_the_first_image_ends_at_once() -> None:
     net, image, label = problem(6)
     with pytest.raises(Cancelled):
-        next(
-            run_suite(
-                net,
-                image,
-                label,
-                [shifting("a", 0.01)],
-                norm="linf",
-                epsilon=0.1,
-                batch=9,
-                should_stop=lambda: True,
-            )
-        )
+        run(net, image, label, [shifting("a", 0.01)], should_stop=lambda: True)
     assert not net._forward_pre_hooks
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig
 from cdp.data.training import Pool, TrainingData
-from cdp.models.classifiers import SmallCNN
+from cdp.models.classifiers import SmallCNN, build_classifier
 
 CLASSES = 3
 LEVELS = np.array([40, 120, 220], np.uint8)
@@ -49,6 +49,26 @@ def config(**change: object) -> TrainConfig:
         "precision": "fp32",
     }
     return parse(TrainConfig, settings | change)
+
+
+def fitted(net: nn.Module, count: int, seed: int, *, steps: int, rate: float) -> nn.Module:
+    """The network after plain steps on ``count`` images, in eval mode."""
+    import torch
+
+    image, label = images(count, seed)
+    x, y = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(label)
+    optimiser = torch.optim.Adam(net.parameters(), rate)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimiser.step()
+    return net.eval()
+
+
+def classifier(seed: int = 0) -> nn.Module:
+    """A small CNN that knows the three classes."""
+    net = build_classifier("small-cnn", classes=CLASSES, shape=(1, 8, 8), seed=seed)
+    return fitted(net, 120, 1 + seed, steps=30, rate=3e-3)
 
 
 def network() -> nn.Module:

@@ -9,15 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from cdp import paths
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
-from cdp.models.classifiers import Classifier, build_classifier
+from cdp.models.classifiers import Classifier
 from cdp.models.encoders import save_encoder
 from cdp.work.session import Session
 from tests.robust import tiny
@@ -45,18 +42,7 @@ def trained() -> Classifier:
     return copy.deepcopy(_trained())
 
 
-@cache
-def _trained() -> Classifier:
-    """A few plain steps of training."""
-    net = build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0)
-    image, label = tiny.images(120, 1)
-    x, y = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(label)
-    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
-    for _ in range(30):
-        optimiser.zero_grad()
-        nn.functional.cross_entropy(net(x), y).backward()
-        optimiser.step()
-    return net.eval()
+_trained = cache(tiny.classifier)
 
 
 def make_run(

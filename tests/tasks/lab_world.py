@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from cdp import paths
@@ -18,7 +17,6 @@ from cdp.data.sets import save_set
 from cdp.models.classifiers import SmallCNN
 from cdp.models.encoders import save_encoder
 from cdp.tasks.lab import attack_of, smallest_of, subject_of
-from cdp.tasks.loaded import to_tensor
 from cdp.values.lab import LabResult, Smallest
 from tests.robust import tiny
 
@@ -34,14 +32,7 @@ def network(seed: int = 0) -> SmallCNN:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = SmallCNN(tiny.CLASSES, 1, widths=(8, 8))
-        image, label = tiny.images(96)
-        x, y = to_tensor(image), torch.from_numpy(label)
-        optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
-        for _ in range(80):
-            optimiser.zero_grad()
-            F.cross_entropy(net(x), y).backward()
-            optimiser.step()
-    return net.eval().requires_grad_(False)
+        return tiny.fitted(net, 96, 0, steps=80, rate=0.01).requires_grad_(False)
 
 
 def make_world(*, trained: bool = True) -> None:

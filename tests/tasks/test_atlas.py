@@ -17,7 +17,6 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from cdp.config.explore import ExploreConfig
-from cdp.data.registry import load_split
 from cdp.data.samples import SampleSet
 from cdp.data.sets import delete_set, open_set, save_set
 from cdp.errors import InputError, MissingError
@@ -122,11 +121,6 @@ def test_points_are_class_balanced_rows_of_each_set_with_their_labels(cdp_home: 
     assert len(np.unique(found.row[20:])) == 80
 
 
-def test_all_images_are_points_where_they_fit(cdp_home: Path) -> None:
-    save("small", 60)
-    np.testing.assert_array_equal(embed(config("small")).row, np.arange(60))
-
-
 def test_a_pca_of_pixels_is_that_of_scikit_learn(cdp_home: Path) -> None:
     image = np.concatenate([save("one", 60).image, save("two", 60, 1).image])
     found = embed(config("one", "two", dims=3))
@@ -213,15 +207,6 @@ def test_on_a_map_of_real_images_a_set_keeps_its_place_when_another_comes(
     np.testing.assert_array_equal(both.coordinates[:40], alone.coordinates)
     assert len(both) == 90
     assert not np.array_equal(embed(config("a", method=method)).coordinates, alone.coordinates)
-
-
-def test_a_real_set_lies_on_its_own_map_where_its_images_shaped_it(cdp_home: Path) -> None:
-    """The first 200 training images, class-balanced, are both what is fitted and what is placed."""
-    options = {"fit": "real", "dataset": "fashion-mnist"}
-    found = embed(config("fashion-mnist:train", **options))
-    image = load_split("fashion-mnist", "train").image[found.row]
-    expected = PCA(2).fit_transform(image.reshape(200, -1) / 255)
-    np.testing.assert_allclose(np.abs(found.coordinates), np.abs(expected), atol=1e-4)
 
 
 def test_quality_is_what_known_libraries_say_of_the_map_and_of_the_next_seeds(

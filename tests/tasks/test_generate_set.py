@@ -92,15 +92,6 @@ def test_a_set_that_the_version_before_began_is_gone_on_with(
     assert begun(maker) == [0, 1, 2]
 
 
-def test_a_batch_stopped_midway_is_not_counted(tmp_path: Path, maker: StubMaker) -> None:
-    maker.seconds = 10
-    asked = iter([False, True])
-    with pytest.raises(Cancelled, match="stopped after 0 of 10"):
-        generate_set(
-            CONFIG, tmp_path / "set", maker=maker, session=Session(should_stop=lambda: next(asked))
-        )
-
-
 def test_progress_rate_counts_only_the_images_of_this_start(
     tmp_path: Path, maker: StubMaker
 ) -> None:

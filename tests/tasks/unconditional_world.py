@@ -10,13 +10,11 @@ from typing import Any
 import diffusers
 import numpy as np
 import torch
-from torch import nn
 from typer.testing import CliRunner
 
 from cdp.cli.main import app
 from cdp.data.sets import save_set
 from cdp.errors import CdpError
-from cdp.models.classifiers import build_classifier
 from cdp.models.encoders import save_encoder
 from cdp.paths import encoders_dir
 from cdp.tasks.loaded import encoder_on_device
@@ -38,20 +36,7 @@ def make_world() -> None:
         "class_names": NAMES,
     }
     for seed, name in enumerate(("judge", "standard")):
-        save_encoder(encoders_dir() / DATASET / name, _classifier(seed), card)
-
-
-def _classifier(seed: int) -> nn.Module:
-    """A few plain steps of training on tiny images."""
-    net = build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=seed)
-    image, label = tiny.images(120, 1 + seed)
-    x, y = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(label)
-    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
-    for _ in range(30):
-        optimiser.zero_grad()
-        nn.functional.cross_entropy(net(x), y).backward()
-        optimiser.step()
-    return net.eval()
+        save_encoder(encoders_dir() / DATASET / name, tiny.classifier(seed), card)
 
 
 def doubtful() -> np.ndarray:
