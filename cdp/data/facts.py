@@ -3,7 +3,7 @@ same for page, command line and worker."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,29 +80,7 @@ def facts(name: str) -> Facts:
 
 def concerns(seen: Facts) -> list[Concern]:
     """What stands in the way of good models, the worst first, each with what it costs."""
-    noted = [*_blocking(seen), *_of_counts(seen), *_of_shape(seen)]
-    if seen.misfit:
-        noted.append(Concern(f"{seen.misfit[0].upper()}{seen.misfit[1:]}.", blocking=True))
-    elif not seen.tests:
-        noted.append(
-            Concern(
-                "There are no test images. Models can be trained, but accuracies are known on"
-                " held-out training images only, copies of training images cannot be told from"
-                " fresh ones, and an evaluation has nothing to attack. Import them as"
-                f" {seen.name}{TEST}."
-            )
-        )
-    elif untested := [
-        name
-        for name, count, tests in zip(seen.classes, seen.counts, seen.test_counts, strict=False)
-        if count and not tests
-    ]:
-        noted.append(
-            Concern(
-                f"No test images of {listed(untested)}: how near generated images of it come to"
-                " real ones cannot be told."
-            )
-        )
+    noted = [*_blocking(seen), *_of_counts(seen), *_of_shape(seen), *_of_tests(seen)]
     return sorted(noted, key=lambda concern: not concern.blocking)
 
 
@@ -129,92 +107,80 @@ def _per_class(split: Split, classes: Sequence[str]) -> tuple[int, ...]:
     return tuple(int(count) for count in np.bincount(split.label, minlength=len(classes)))
 
 
-def _blocking(seen: Facts) -> list[Concern]:
-    present = sum(count > 0 for count in seen.counts)
-    if present < 2:
-        return [
-            Concern(
-                "All images are of one class: guidance, judge and robust training tell classes"
-                " apart, so give it two or more.",
-                True,
-            )
-        ]
-    if seen.images < FEWEST:
-        return [
-            Concern(
-                f"{seen.images} training images are too few to hold any out: give it {FEWEST} or"
-                " more.",
-                True,
-                encoders=True,
-            )
-        ]
-    return []
+def _blocking(seen: Facts) -> Iterator[Concern]:
+    if sum(count > 0 for count in seen.counts) < 2:
+        yield Concern(
+            "All images are of one class: guidance, judge and robust training tell classes apart,"
+            " so give it two or more.",
+            True,
+        )
+    elif seen.images < FEWEST:
+        yield Concern(
+            f"{seen.images} training images are too few to hold any out: give it {FEWEST} or more.",
+            True,
+            encoders=True,
+        )
 
 
-def _of_counts(seen: Facts) -> list[Concern]:
-    noted = []
-    empty = [name for name, count in zip(seen.classes, seen.counts, strict=False) if not count]
-    if empty:
-        noted.append(
-            Concern(
-                f"No training images of {listed(empty)}: what models show for them means nothing."
-            )
+def _of_counts(seen: Facts) -> Iterator[Concern]:
+    counts = list(zip(seen.classes, seen.counts, strict=False))
+    if empty := [name for name, count in counts if not count]:
+        yield Concern(
+            f"No training images of {listed(empty)}: what models show for them means nothing."
         )
-    few = [
-        f"{name} ({count})"
-        for name, count in zip(seen.classes, seen.counts, strict=False)
-        if 0 < count < FEW
-    ]
-    if few:
-        noted.append(
-            Concern(
-                f"Fewer than {FEW} images of {listed(few)}: a diffusion model will mostly repeat"
-                " them, and accuracies are uncertain by ten points and more. More images help"
-                " most."
-            )
+    if few := [f"{name} ({count})" for name, count in counts if 0 < count < FEW]:
+        yield Concern(
+            f"Fewer than {FEW} images of {listed(few)}: a diffusion model will mostly repeat them,"
+            " and accuracies are uncertain by ten points and more. More images help most."
         )
-    there = [(count, name) for name, count in zip(seen.classes, seen.counts, strict=False) if count]
+    there = [(count, name) for name, count in counts if count]
     if there and max(there)[0] >= UNEVEN * min(there)[0]:
         (most, common), (least, rare) = max(there), min(there)
-        noted.append(
-            Concern(
-                f"Classes are uneven: {common} has {most:,} images, {rare} {least:,}. Encoders lean"
-                " towards the common ones, so judge them class by class; more images of the rare"
-                " ones help."
-            )
+        yield Concern(
+            f"Classes are uneven: {common} has {most:,} images, {rare} {least:,}. Encoders lean"
+            " towards the common ones, so judge them class by class; more images of the rare ones"
+            " help."
         )
-    return noted
 
 
-def _of_shape(seen: Facts) -> list[Concern]:
+def _of_shape(seen: Facts) -> Iterator[Concern]:
     channels, height, width = seen.shape
-    noted = []
     if height % 2 or width % 2:
-        noted.append(
-            Concern(
-                f"Images are {width} x {height} px and encoders need even sides: crop, pad or"
-                " resize them by a pixel and import again.",
-                blocking=True,
-                encoders=True,
-            )
+        yield Concern(
+            f"Images are {width} x {height} px and encoders need even sides: crop, pad or resize"
+            " them by a pixel and import again.",
+            blocking=True,
+            encoders=True,
         )
     elif height % 4 or width % 4:
         padded = (-(-height // 4) * 4, -(-width // 4) * 4)
         cost = 100 * (padded[0] * padded[1] / (height * width) - 1)
-        noted.append(
-            Concern(
-                f"Sides of {width} x {height} px do not divide by 4 (patch 2 on two resolutions):"
-                f" the diffusion model pads them to {padded[1]} x {padded[0]}, which costs"
-                f" {cost:.0f} % more time and nothing else."
-            )
+        yield Concern(
+            f"Sides of {width} x {height} px do not divide by 4 (patch 2 on two resolutions): the"
+            f" diffusion model pads them to {padded[1]} x {padded[0]}, which costs {cost:.0f} %"
+            " more time and nothing else."
         )
     if channels == 4:
-        noted.append(
-            Concern(
-                "Images have a transparency channel: models learn it as a fourth colour, and pages"
-                " show the other three."
-            )
+        yield Concern(
+            "Images have a transparency channel: models learn it as a fourth colour, and pages show"
+            " the other three."
         )
     elif channels == 2:
-        noted.append(Concern("Images have two channels: pages show the first."))
-    return noted
+        yield Concern("Images have two channels: pages show the first.")
+
+
+def _of_tests(seen: Facts) -> Iterator[Concern]:
+    counts = zip(seen.classes, seen.counts, seen.test_counts, strict=False)
+    if seen.misfit:
+        yield Concern(f"{seen.misfit[0].upper()}{seen.misfit[1:]}.", blocking=True)
+    elif not seen.tests:
+        yield Concern(
+            "There are no test images. Models can be trained, but accuracies are known on held-out"
+            " training images only, copies of training images cannot be told from fresh ones, and"
+            f" an evaluation has nothing to attack. Import them as {seen.name}{TEST}."
+        )
+    elif untested := [name for name, count, tests in counts if count and not tests]:
+        yield Concern(
+            f"No test images of {listed(untested)}: how near generated images of it come to real"
+            " ones cannot be told."
+        )

@@ -188,6 +188,26 @@ def _nearest(images: MeasuredImages, value: int | None) -> Interval:
     return ratio
 
 
+def _of_scores(key: str, title: str, label: str = "", claim: Claim | None = None) -> SetMetric:
+    """The mean of one score an image."""
+
+    def of(images: MeasuredImages, value: int | None) -> Interval:
+        return images.votes(value) if key == "knn_accuracy" else images.score(key, value)
+
+    return SetMetric(title, label or title, of, "separability", "classes", claim, score=True)
+
+
+def _of_balls(key: str, what: str, unit: str = "points") -> SetMetric:
+    """A share of images that lie in balls around others."""
+    title = key.capitalize()
+
+    def of(images: MeasuredImages, value: int | None) -> Interval:
+        return images.at(value).ball(key)
+
+    label = f"{title}: {what}" if what else title
+    return SetMetric(title, label, of, "fidelity", "real", Claim(key, unit))
+
+
 METRICS: dict[str, SetMetric] = {
     "separation": SetMetric(
         "Between / within scatter",
@@ -202,48 +222,20 @@ METRICS: dict[str, SetMetric] = {
             "classes are {} closer together",
         ),
     ),
-    "silhouette": SetMetric(
-        "Silhouette",
-        "Silhouette, -1 to 1",
-        lambda images, value: images.score("silhouette", value),
-        "separability",
-        "classes",
-        Claim("silhouette"),
-        score=True,
+    "silhouette": _of_scores(
+        "silhouette", "Silhouette", "Silhouette, -1 to 1", Claim("silhouette")
     ),
-    "knn_accuracy": SetMetric(
+    "knn_accuracy": _of_scores(
+        "knn_accuracy",
         "10-nearest-neighbour accuracy",
-        "10-nearest-neighbour accuracy",
-        lambda images, value: images.votes(value),
-        "separability",
-        "classes",
-        Claim("10-nearest-neighbour accuracy", "points"),
-        score=True,
+        claim=Claim("10-nearest-neighbour accuracy", "points"),
     ),
-    "probe_accuracy": SetMetric(
-        "Linear-probe accuracy",
-        "Linear-probe accuracy",
-        lambda images, value: images.score("probe_accuracy", value),
-        "separability",
-        "classes",
-        Claim("linear-probe accuracy", "points"),
-        score=True,
+    "probe_accuracy": _of_scores(
+        "probe_accuracy", "Linear-probe accuracy", claim=Claim("linear-probe accuracy", "points")
     ),
-    "probe_margin": SetMetric(
-        "Linear-probe margin",
-        "Linear-probe margin",
-        lambda images, value: images.score("probe_margin", value),
-        "separability",
-        "classes",
-        score=True,
-    ),
-    "other_class_distance": SetMetric(
-        "Distance to the nearest other class",
-        "Distance to the nearest other class",
-        lambda images, value: images.score("other_class_distance", value),
-        "separability",
-        "classes",
-        score=True,
+    "probe_margin": _of_scores("probe_margin", "Linear-probe margin"),
+    "other_class_distance": _of_scores(
+        "other_class_distance", "Distance to the nearest other class"
     ),
     "alignment": SetMetric(
         "Alignment", "Alignment: 0 is one point a class", _alignment, "separability", "classes"
@@ -259,38 +251,10 @@ METRICS: dict[str, SetMetric] = {
         "real",
         Claim("Frechet distance to real"),
     ),
-    "precision": SetMetric(
-        "Precision",
-        "Precision: share that looks real",
-        lambda images, value: images.at(value).ball("precision"),
-        "fidelity",
-        "real",
-        Claim("precision", "points"),
-    ),
-    "recall": SetMetric(
-        "Recall",
-        "Recall: share of real images reached",
-        lambda images, value: images.at(value).ball("recall"),
-        "fidelity",
-        "real",
-        Claim("recall", "points"),
-    ),
-    "density": SetMetric(
-        "Density",
-        "Density",
-        lambda images, value: images.at(value).ball("density"),
-        "fidelity",
-        "real",
-        Claim("density"),
-    ),
-    "coverage": SetMetric(
-        "Coverage",
-        "Coverage: share of real images with a neighbour",
-        lambda images, value: images.at(value).ball("coverage"),
-        "fidelity",
-        "real",
-        Claim("coverage", "points"),
-    ),
+    "precision": _of_balls("precision", "share that looks real"),
+    "recall": _of_balls("recall", "share of real images reached"),
+    "density": _of_balls("density", "", unit=""),
+    "coverage": _of_balls("coverage", "share of real images with a neighbour"),
     "real_auc": SetMetric(
         "AUC of telling it from real",
         "AUC of telling it from real: 0.5 is not at all",

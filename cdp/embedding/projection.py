@@ -76,12 +76,8 @@ def project_umap(
             f"neighbors is {neighbors}, but the map is made of {len(first)} images: choose at most"
             f" {max(len(first) - 2, 2)}, or more images"
         )
-    settings: dict[str, Any] = {
-        "n_components": dims,
-        "n_neighbors": neighbors,
-        "min_dist": min_dist,
-        "random_state": seed,
-    }
+    settings: dict[str, Any] = {"n_components": dims, "n_neighbors": neighbors}
+    settings |= {"min_dist": min_dist, "random_state": seed}
     with _ONE_AT_A_TIME:
         make = _by_cuml if _umap_package() == "cuml" else _by_umap_learn
         maps = [np.asarray(part, np.float32) for part in make(first, rest, metric, settings)]
@@ -172,26 +168,14 @@ def trust_sentence(method: str, quality: MapQuality) -> str:
         f"after the best fit a point lies typically {share_text(math.sqrt(quality.disparity), 0)}"
         " of the map's radius elsewhere"
     )
+    far = " Distances between far groups still mean little on a UMAP map." * (method == "umap")
     if quality.disparity > LIKE_DISPARITY:
-        agree, far = (
-            (
-                "A second seed draws another layout, so distances between groups mean nothing"
-                f" here: {moved}"
-            ),
-            "",
-        )
+        draws, far = "another layout, so distances between groups mean nothing here", ""
+    elif quality.disparity > SAME_DISPARITY:
+        draws = "a similar layout, not the same"
     else:
-        same = quality.disparity <= SAME_DISPARITY
-        agree = (
-            "A second seed draws"
-            f" {'the same' if same else 'a similar layout, not the same'}{' layout' * same}:"
-            f" {moved}"
-        )
-        far = (
-            " Distances between far groups still mean little on a UMAP map."
-            if method == "umap"
-            else ""
-        )
+        draws = "the same layout"
+    agree = f"A second seed draws {draws}: {moved}"
     return f"{sentence} {agree} (Procrustes disparity {quality.disparity:.3f}).{far}"
 
 

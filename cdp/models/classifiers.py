@@ -90,12 +90,8 @@ class SmallCNN(Classifier):
     ) -> None:
         """widths: channels a stage, each at half the side; blocks: residual ones a stage."""
         super().__init__()
-        self.classes, self.channels, self.widths, self.blocks = (
-            classes,
-            channels,
-            tuple(widths),
-            blocks,
-        )
+        self.classes, self.channels = classes, channels
+        self.widths, self.blocks = tuple(widths), blocks
         self.dim = widths[-1]
         stages: list[nn.Module] = []
         before = channels * 4
@@ -156,12 +152,8 @@ class PreActResNet(Classifier):
     ) -> None:
         """widths: channels a stage, each at half the side; blocks: residual ones a stage."""
         super().__init__()
-        self.classes, self.channels, self.widths, self.blocks = (
-            classes,
-            channels,
-            tuple(widths),
-            blocks,
-        )
+        self.classes, self.channels = classes, channels
+        self.widths, self.blocks = tuple(widths), blocks
         self.dim = widths[-1]
         self.trunk = _Trunk(channels, widths[0], self.widths, blocks, F.relu)
         self.head = _head(self.dim, classes)

@@ -36,22 +36,15 @@ class Denoiser(nn.Module):
                 f"prediction type {prediction_type!r} is unknown: choose one of"
                 f" {', '.join(PREDICTIONS)}"
             )
-        if (
-            unet.config.in_channels != shape[0] * patch**2
-            or unet.config.out_channels != shape[0] * patch**2
-        ):
+        if {unet.config.in_channels, unet.config.out_channels} != {shape[0] * patch**2}:
             raise InputError(
                 f"the network takes {unet.config.in_channels} channels and gives"
                 f" {unet.config.out_channels}, but images of {shape[0]} channels at patch {patch}"
                 f" need {shape[0] * patch**2}: use the model's own settings"
             )
         self.unet = unet
-        self.shape, self.patch, self.classes, self.prediction_type = (
-            shape,
-            patch,
-            classes,
-            prediction_type,
-        )
+        self.shape, self.patch, self.classes = shape, patch, classes
+        self.prediction_type = prediction_type
         multiple = patch * 2 ** (len(unet.config.block_out_channels) - 1)
         self._pad = (-shape[2] % multiple, -shape[1] % multiple)
 
@@ -73,9 +66,8 @@ class Denoiser(nn.Module):
         if self.patch > 1:
             x = F.pixel_unshuffle(x, self.patch)
         time = torch.as_tensor(t, device=x.device).expand(x.shape[0])
-        out = self.unet(x, time, class_labels=labels if self.classes else None, return_dict=False)[
-            0
-        ]
+        told = labels if self.classes else None
+        out = self.unet(x, time, class_labels=told, return_dict=False)[0]
         if self.patch > 1:
             out = F.pixel_shuffle(out, self.patch)
         return out[..., :height, :width]

@@ -85,12 +85,8 @@ class _MaskingPanel:
             f"PGD-{LARGE_STEPS} at a budget of {budget:.3g}, which reaches every image, leaves"
             f" {share_text(left.value)} right, and chance is {100 * chance:.3g} %"
         )
-        return _check(
-            "large-budget",
-            finding,
-            judged(left, chance),
-            {"budget": budget, "left": left.value, "chance": chance},
-        )
+        figures = {"budget": budget, "left": left.value, "chance": chance}
+        return _check("large-budget", finding, judged(left, chance), figures)
 
     def _steps(self) -> Check:
         few, many = self._pgd(self.right, 10), self._pgd(self.first, 200)
@@ -125,20 +121,14 @@ class _MaskingPanel:
             f"Square, without gradients, turns {turned.sum()} of the {left.sum()} images that PGD"
             f" leaves, {share_text(share.value)} of all"
         )
+        figures = {"left": float(left.sum()), "turned": float(turned.sum())}
         return _check(
-            "black-box",
-            finding,
-            judged(share, BLACK_BOX),
-            {"left": float(left.sum()), "turned": float(turned.sum()), "share": share.value},
+            "black-box", finding, judged(share, BLACK_BOX), figures | {"share": share.value}
         )
 
     def _restarts(self) -> Check:
-        starts = np.stack(
-            [
-                self.first,
-                *(self._pgd(self.right, 40, start=start) for start in range(1, SINGLE_STARTS)),
-            ]
-        )
+        others = (self._pgd(self.right, 40, start=start) for start in range(1, SINGLE_STARTS))
+        starts = np.stack([self.first, *others])
         shares, worst = starts.mean(axis=1), np.logical_and.reduce(starts)
         gain = share_difference(self.first, worst)
         apart = int((starts.any(axis=0) & ~worst).sum())
@@ -160,10 +150,8 @@ class _MaskingPanel:
         """The check, and the surface of the image whose loss rises by the median."""
         rows = np.flatnonzero(self.right)
         if not len(rows):
-            return (
-                _check("surface", "No image is right to begin with", "unclear", {"flat": 0.0}),
-                None,
-            )
+            nothing = "No image is right to begin with"
+            return _check("surface", nothing, "unclear", {"flat": 0.0}), None
         along, across = loss_rises(self.attacker, rows, self.epsilon)
         flat = share_of(along <= across)
         median, other = float(np.median(along)), float(np.median(across))
@@ -172,12 +160,8 @@ class _MaskingPanel:
             f" directions for {share_text(flat.value)} of {len(rows)} right images (medians"
             f" {median:.3g} and {other:.3g} nats)"
         )
-        check = _check(
-            "surface",
-            finding,
-            judged(flat, FLAT),
-            {"flat": flat.value, "along": median, "across": other},
-        )
+        figures = {"flat": flat.value, "along": median, "across": other}
+        check = _check("surface", finding, judged(flat, FLAT), figures)
         middle = int(rows[np.argsort(along, kind="stable")[len(rows) // 2]])
         return check, loss_surface(self.attacker, middle, self.epsilon)
 
@@ -189,31 +173,28 @@ def judged(share: Interval, limit: float) -> Verdict:
     return "warn" if share.low > limit else "unclear"
 
 
-_TITLES = {
-    "large-budget": "Large budget",
-    "steps": "More steps",
-    "black-box": "Black box",
-    "restarts": "Restarts",
-    "surface": "Loss surface",
+_MEANING = {
+    "large-budget": (
+        "Large budget",
+        "attacks can reach every image",
+        "gradients do not lead where they should",
+    ),
+    "steps": ("More steps", "40 steps are enough", "attacks have not converged, use more steps"),
+    "black-box": ("Black box", "gradients find what there is to find", "gradients are masked"),
+    "restarts": (
+        "Restarts",
+        "one start is about as good as ten",
+        "attacks depend on luck, use more restarts",
+    ),
+    "surface": ("Loss surface", "gradients point uphill", "gradients do not point uphill"),
 }
-_MEANING: dict[str, dict[Verdict, str]] = {
-    "large-budget": {
-        "pass": "attacks can reach every image",
-        "warn": "gradients do not lead where they should",
-    },
-    "steps": {"pass": "40 steps are enough", "warn": "attacks have not converged, use more steps"},
-    "black-box": {"pass": "gradients find what there is to find", "warn": "gradients are masked"},
-    "restarts": {
-        "pass": "one start is about as good as ten",
-        "warn": "attacks depend on luck, use more restarts",
-    },
-    "surface": {"pass": "gradients point uphill", "warn": "gradients do not point uphill"},
-}
+"""Title of a check, and what it means that it passes or warns."""
 
 
 def _check(name: str, finding: str, verdict: Verdict, figures: dict[str, float]) -> Check:
-    meaning = _MEANING[name].get(verdict, "too close or too few images to tell")
-    return Check(name, _TITLES[name], verdict, f"{finding}: {meaning}.", figures)
+    title, passed, warned = _MEANING[name]
+    said = {"pass": passed, "warn": warned}.get(verdict, "too close or too few images to tell")
+    return Check(name, title, verdict, f"{finding}: {said}.", figures)
 
 
 def _change(difference: Interval) -> str:

@@ -50,18 +50,15 @@ def _trajectory(config: GenerateConfig, index: int) -> Trajectory:
     """One batch, still noise."""
     loaded, rows, sampler = load_engine(config), batch_rows(config, index), config.sampler
     wanted = wanted_classes(config, rows, loaded)
+    names = ("solver", "steps", "eta", "cfg_scale", "clip_sample")
     return Trajectory(
         loaded.model.denoiser,
         loaded.model.scheduler_config,
         labels=None if wanted is None else torch.from_numpy(wanted),
         seeds=image_seeds(config.seed, rows),
-        solver=sampler.solver,
-        steps=sampler.steps,
-        eta=sampler.eta,
         guide=guide_for(config, loaded, index),
-        cfg_scale=sampler.cfg_scale,
-        clip_sample=sampler.clip_sample,
         dtype=loaded.dtype,
+        **{name: getattr(sampler, name) for name in names},
     )
 
 

@@ -22,7 +22,7 @@ from cdp.tasks.batches import (
 )
 from cdp.tasks.judge import baseline, load_judge, verdict
 from cdp.tasks.loaded import features_of, load_engine, to_uint8
-from cdp.values.types import Frame, LiveResult, Step
+from cdp.values.types import Frame, LiveResult
 from cdp.work.session import Session
 
 
@@ -70,15 +70,20 @@ def live(
                 guided.done.append(guided.now)
                 plain.done.append(plain.now)
                 finished = rows.stop
-            yield _frame(
-                step,
-                guided.now,
-                plain.now if two_arms else None,
-                wanted,
-                judge,
-                index,
-                total,
-                rows.start,
+            nudge, apart = step.nudge, _separation(judge, guided.now, wanted)
+            theirs = apart if control is step else _separation(judge, plain.now, wanted)
+            yield Frame(
+                i=index * step.total + step.i,
+                total=total,
+                t_fraction=step.t_fraction,
+                guided=guided.now,
+                unguided=plain.now if two_arms else None,
+                loss=None if nudge is None else float(nudge.loss.mean()),
+                ratio=None if nudge is None else float(nudge.ratio.mean()),
+                strength=None if nudge is None else nudge.strength,
+                separation=apart,
+                separation_unguided=theirs if two_arms else None,
+                offset=rows.start,
             )
             stopped = session is not None and session.stop_requested()
             if stopped:
@@ -107,40 +112,6 @@ def live(
 def warm(config: GenerateConfig) -> None:
     """Load everything a generation of this kind needs, down to the figures at its end."""
     baseline(load_engine(config).dataset)
-
-
-def _frame(
-    step: Step,
-    guided: np.ndarray,
-    plain: np.ndarray | None,
-    wanted: np.ndarray | None,
-    judge: Encoder | None,
-    batch: int,
-    total: int,
-    offset: int,
-) -> Frame:
-    nudge = step.nudge
-    separation = _separation(judge, guided, wanted)
-    theirs = (
-        None
-        if plain is None
-        else separation
-        if plain is guided
-        else _separation(judge, plain, wanted)
-    )
-    return Frame(
-        i=batch * step.total + step.i,
-        total=total,
-        t_fraction=step.t_fraction,
-        guided=guided,
-        unguided=plain,
-        loss=None if nudge is None else float(nudge.loss.mean()),
-        ratio=None if nudge is None else float(nudge.ratio.mean()),
-        strength=None if nudge is None else nudge.strength,
-        separation=separation,
-        separation_unguided=theirs,
-        offset=offset,
-    )
 
 
 def _separation(

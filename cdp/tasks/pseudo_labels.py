@@ -25,7 +25,15 @@ from cdp.data.sets import open_set
 from cdp.errors import Cancelled, InputError, MissingError
 from cdp.files import atomic
 from cdp.files.cache import Report, ignore
-from cdp.models.encoders import JUDGE, Encoder, Listed, datasets_with_encoders, list_encoders
+from cdp.models.checkpoints import is_name
+from cdp.models.encoders import (
+    JUDGE,
+    TRAINED,
+    Encoder,
+    Listed,
+    datasets_with_encoders,
+    list_encoders,
+)
 from cdp.statistics.shares import wilson
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import NewLabels, save_part
@@ -198,19 +206,8 @@ def histogram_rows(labels: PseudoLabels) -> list[dict[str, Any]]:
 
 def command(name: str, out: str, encoder: str, min_confidence: float, dataset: str = "") -> str:
     """The same on the command line."""
-    words = [
-        "python",
-        "-m",
-        "cdp",
-        "pseudo-label",
-        name,
-        "--encoder",
-        encoder,
-        "--min-confidence",
-        f"{min_confidence:g}",
-        "--name",
-        out,
-    ]
+    words = ["python", "-m", "cdp", "pseudo-label", name, "--encoder", encoder]
+    words += ["--min-confidence", f"{min_confidence:g}", "--name", out]
     return shlex.join([*words, *(["--dataset", dataset] if dataset else [])])
 
 
@@ -286,9 +283,6 @@ def _classifier(
 
 
 def _stands_alone(encoder: str) -> bool:
-    from cdp.models.checkpoints import is_name
-    from cdp.models.encoders import TRAINED
-
     return encoder.startswith(TRAINED) or not is_name(encoder)
 
 
