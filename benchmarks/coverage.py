@@ -26,8 +26,9 @@ from benchmarks.measuring import load_now, machine
 from benchmarks.results import Figure, Result
 from cdp.embedding import classes, distances, images
 from cdp.embedding.distances import frechet_distance
-from cdp.embedding.intervals import Estimate, p_value
-from cdp.embedding.measure import TITLES, Real, difference, measure
+from cdp.embedding.images import Real
+from cdp.embedding.intervals import Estimate, difference, p_value
+from cdp.embedding.measure import TITLES, measure
 from cdp.embedding.report import real_baseline
 from cdp.embedding.rows import UndefinedError
 from cdp.errors import CdpError, InputError

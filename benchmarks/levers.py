@@ -13,8 +13,9 @@ from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure
 from benchmarks.scenes import FULL_WINDOW, Options
 from cdp.config.generate import GenerateConfig
+from cdp.robust.recipes import to_tensor
 from cdp.tasks.batches import sample_batch
-from cdp.tasks.loaded import load_engine, to_tensor
+from cdp.tasks.loaded import load_engine
 from cdp.tasks.sources import dataset_of_generation, real_images
 
 NAME, TITLE = "levers", "What each lever is worth"

@@ -23,7 +23,8 @@ from benchmarks.results import Figure
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.config.presets import PRESETS
 from cdp.data.registry import load_split
-from cdp.data.sets import SampleSet, open_set
+from cdp.data.samples import SampleSet
+from cdp.data.sets import open_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.models.checkpoints import read_json, write_json
 from cdp.paths import home

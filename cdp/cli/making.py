@@ -29,7 +29,7 @@ from cdp.errors import InputError
 from cdp.values.text import duration, share_text
 
 if TYPE_CHECKING:
-    from cdp.data.sets import SampleSet
+    from cdp.data.samples import SampleSet
     from cdp.tasks.pretrain.shared import TrainingProgress
     from cdp.work.session import Progress
     from cdp.work.task import Task

@@ -14,7 +14,8 @@ from cdp.errors import InputError
 from cdp.values.text import image_size, interval_text
 
 if TYPE_CHECKING:
-    from cdp.data.sets import SampleSet, SetEntry
+    from cdp.data.samples import SampleSet
+    from cdp.data.sets import SetEntry
     from cdp.tasks.measured import SetComparison
     from cdp.tasks.selecting import PreviewFigures
     from cdp.values.types import Interval
@@ -350,7 +351,8 @@ def measure(
 ) -> None:
     """Measure sets in an encoder's feature space, with 95 % intervals; further sets are also
     compared with the first."""
-    from cdp.tasks.measuring import compare, comparisons_json, measure_set
+    from cdp.tasks.claims import comparisons_json
+    from cdp.tasks.measuring import compare, measure_set
 
     choices: dict[str, Any] = {"encoder": encoder, "dataset": dataset, "rows": rows, "seed": seed}
     measured, pairs = [], []
@@ -376,7 +378,8 @@ def measure(
 def print_comparison(pair: SetComparison, beside: Sequence[SetComparison]) -> None:
     """What differs, figure by figure and in sentences. beside: comparisons that are read together
     with this one."""
-    from cdp.tasks.measuring import changes, sentences
+    from cdp.tasks.claims import sentences
+    from cdp.tasks.measured import changes
 
     _table(f"{pair.first.name} minus {pair.second.name}, {pair.n:,} images each", changes(pair), {})
     for text in sentences(pair, beside):

@@ -1,2 +1,1 @@
-"""Real data sets (registry), sample sets on disk, and the readers that check every byte they take
-from a user."""
+"""Real data sets, sample sets on disk, and readers that check every byte from a user."""

@@ -1,5 +1,4 @@
-"""The built-in data sets, one entry each: what is known of it before its files are opened, where
-these may lie, and how they are decoded."""
+"""The built-in data sets, one entry each: what is known, where files lie, how they decode."""
 
 from __future__ import annotations
 
@@ -8,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cdp import paths
 from cdp.data import formats
@@ -22,8 +22,7 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """Files of one split, all present. full: False for the shipped subset; watched: what changes
-    when the files do."""
+    """Files of one split. full: False for the shipped subset; watched: changes with them."""
 
     place: Path
     full: bool
@@ -57,8 +56,7 @@ class Builtin(DatasetInfo):
         return f"put {self.files} from {self.origin}, into {self.place}"
 
     def fetch(self, split: str) -> None:
-        """Let torchvision download, check and unpack one split. Raises MissingError with the way to
-        do it by hand."""
+        """Let torchvision download one split. Raises MissingError with the way by hand."""
         try:
             if not self.torchvision:
                 raise RuntimeError("nothing downloads it")
@@ -86,8 +84,7 @@ def builtin(name: str) -> Builtin:
 
 
 def mirrored(name: str) -> bool:
-    """Whether classes of this data set look the same in a mirror; of others than the built-in ones
-    nobody knows."""
+    """Whether its classes look the same in a mirror; False for others than the built-in."""
     return name in CATALOG and CATALOG[name].mirrored
 
 
@@ -189,51 +186,51 @@ _IDX_FILES = (
     " t10k-labels-idx1-ubyte.gz"
 )
 
+
+def _idx(name: str, folder: str, origin: str, **facts: Any) -> Builtin:
+    """A relative of MNIST. folder: torchvision's name of it."""
+    where: Any = {
+        "folder": f"{folder}/raw",
+        "files": _IDX_FILES,
+        "origin": origin,
+        "find": _find_idx,
+    }
+    return Builtin(name=name, shape=(1, 28, 28), torchvision=folder, **where, **facts)
+
+
 # The origin of each budget is in docs/data.md; where there is no convention, none is made up.
 CATALOG: dict[str, Builtin] = {
     info.name: info
     for info in (
-        Builtin(
-            name="fashion-mnist",
+        _idx(
+            "fashion-mnist",
+            "FashionMNIST",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             title="Fashion-MNIST",
             classes=_FASHION,
-            shape=(1, 28, 28),
             epsilon_linf=0.1,
             epsilon_l2=1.5,
             licence="MIT, Zalando SE",
-            folder="FashionMNIST/raw",
-            files=_IDX_FILES,
-            origin="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-            find=_find_idx,
-            torchvision="FashionMNIST",
             mirrored=True,
         ),
-        Builtin(
-            name="mnist",
+        _idx(
+            "mnist",
+            "MNIST",
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
             title="MNIST",
             classes=_DIGITS,
-            shape=(1, 28, 28),
             epsilon_linf=0.3,
             epsilon_l2=2.0,
             licence="CC BY-SA 3.0, Yann LeCun and Corinna Cortes",
-            folder="MNIST/raw",
-            files=_IDX_FILES,
-            origin="https://ossci-datasets.s3.amazonaws.com/mnist/",
-            find=_find_idx,
-            torchvision="MNIST",
         ),
-        Builtin(
-            name="kmnist",
+        _idx(
+            "kmnist",
+            "KMNIST",
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
             title="Kuzushiji-MNIST",
             classes=_KUZUSHIJI,
-            shape=(1, 28, 28),
             epsilon_linf=None,
             licence="CC BY-SA 4.0, CODH",
-            folder="KMNIST/raw",
-            files=_IDX_FILES,
-            origin="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-            find=_find_idx,
-            torchvision="KMNIST",
         ),
         Builtin(
             name="cifar10",

@@ -1,5 +1,4 @@
-"""What is known of a data set before anything is trained on it, and what stands in the way: the
-same for page, command line and worker."""
+"""What is known of a data set before a training, and what stands in the way."""
 
 from __future__ import annotations
 
@@ -48,8 +47,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Concern:
-    """One thing to know before training. blocking: nothing can be trained until it is put right;
-    encoders: that concerns encoders alone."""
+    """One thing to know before training. blocking: must be put right; encoders: for them alone."""
 
     text: str
     blocking: bool = False

@@ -111,8 +111,7 @@ def form_of(image: Image.Image) -> ImageForm:
 
 
 def as_array(image: Image.Image, form: ImageForm, path: Path) -> np.ndarray:
-    """(H,W,C) uint8 in the set's form. Raises InputError where that would need resizing or lose
-    colour or transparency."""
+    """(H,W,C) uint8 in the set's form. Raises InputError where anything would be lost."""
     if (image.height, image.width) != (form.height, form.width):
         raise InputError(
             f"{path} is {image.width} x {image.height} px in a set of {form.width} x {form.height}:"
@@ -161,8 +160,7 @@ class Tree:
 
 
 def scan(root: Path) -> Tree:
-    """List the classes and files of a folder, opening none. Raises InputError naming what does not
-    belong."""
+    """List classes and files, opening none. Raises InputError naming what does not belong."""
     if not root.is_dir():
         raise MissingError(
             f"{root} is not a folder: give one with a sub-folder of images for each class"
@@ -208,8 +206,7 @@ def scan(root: Path) -> Tree:
 
 @dataclass(frozen=True)
 class Splits:
-    """Where training and test images lie. test: None where there are none; unused: folders of
-    further splits."""
+    """Where training and test images lie, and unused folders of further splits."""
 
     train: Path
     test: Path | None
@@ -240,8 +237,7 @@ def splits_of(root: Path) -> Splits | None:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries that count, by name. Links are refused: they could loop, or bring in files from
-    elsewhere."""
+    """The entries that count, by name. Links could loop or lead elsewhere: refused."""
     try:
         with os.scandir(folder) as listing:
             entries = sorted(
@@ -288,8 +284,7 @@ def shape_of(tree: Tree) -> tuple[int, int, int, int]:
 
 
 def chunks(tree: Tree) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(images uint8, labels int64) a few megabytes at a time. Raises InputError naming the first
-    file that does not fit."""
+    """(images uint8, labels int64) chunk by chunk. Raises InputError naming a misfit."""
     form = form_of(read_image(tree.files[0]))
     rows = limits.chunk_rows(form.shape)
     for first in range(0, len(tree.files), rows):

@@ -89,8 +89,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def read_cifar_batch(path: Path, md5: str) -> tuple[np.ndarray, np.ndarray]:
-    """One batch file -> (image (N,32,32,3) uint8, label (N,) int64). Raises InputError where it is
-    not the published file."""
+    """One batch -> (image (N,32,32,3), label (N,)). Raises InputError for no published file."""
     remedy = "unpack cifar-10-python.tar.gz again"
     try:
         data = path.read_bytes()
@@ -137,8 +136,7 @@ Labelled = list[tuple[Path, int]]
 
 
 def gtsrb_training(base: Path) -> Labelled:
-    """Training files with class numbers: folders 00000 to 00042, files by name, as torchvision
-    orders them."""
+    """Training files with class numbers, in torchvision's order."""
     folders = sorted(entry for entry in (base / GTSRB_TRAINING).iterdir() if entry.is_dir())
     expected = [f"{number:05d}" for number in range(CLASSES)]
     if [folder.name for folder in folders] != expected:

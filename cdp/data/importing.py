@@ -1,5 +1,4 @@
-"""Images that a person brings: from an .npz or a folder into the store, with test images beside
-them."""
+"""Images that a person brings: from an .npz or a folder, with test images beside them."""
 
 from __future__ import annotations
 
@@ -150,8 +149,7 @@ TEST = "-test"
 
 @dataclass(frozen=True)
 class Brought:
-    """What is in the store now. test: None where there are no test images; notes: what was decided
-    on the way, a sentence each."""
+    """What is in the store now. notes: what was decided on the way, a sentence each."""
 
     train: SampleSet
     test: SampleSet | None
@@ -211,8 +209,7 @@ def _name_of(source: Path) -> str:
 
 
 def check_name(name: str) -> str:
-    """The name itself where a data set can have it: its encoders and models are kept in folders of
-    that name. Raises InputError."""
+    """The name where a data set can have it, as it names folders. Raises InputError."""
     valid_name(name)
     if not name[0].isalnum() or ".." in name:
         raise InputError(
@@ -231,8 +228,7 @@ def check_name(name: str) -> str:
 
 
 def parts_of(source: Path, test: Path | None) -> tuple[Path, Path | None, tuple[str, ...]]:
-    """Where training and test images are, and what was left out. Raises InputError where test
-    images are given twice."""
+    """Training and test images, and what was left out. Raises InputError for two tests."""
     splits = folders.splits_of(source) if source.is_dir() else None
     if splits is not None:
         if splits.test and test:
@@ -254,8 +250,7 @@ def parts_of(source: Path, test: Path | None) -> tuple[Path, Path | None, tuple[
 
 
 def classes_meant(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """What was typed as class names: a built-in data set, "" for none, and names of one's own, ()
-    for none. Raises InputError."""
+    """Class names as typed: (built-in data set or "", own names). Raises InputError."""
     if len(names) == 1:
         if names[0] in CATALOG:
             return names[0], ()
@@ -265,8 +260,7 @@ def classes_meant(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 
 
 def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
-    """Class names as typed, checked: none, or two and more different readable ones. Raises
-    InputError."""
+    """None, or two and more different readable ones. Raises InputError."""
     if not names:
         return ()
     if not 2 <= len(names) <= limits.MAX_CLASSES:
@@ -286,8 +280,7 @@ def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _require_classes(source: Path, samples: SampleSet) -> None:
-    """Raises InputError for a labelled set of a single class, which nothing could be trained to
-    tell from another."""
+    """Raises InputError for a labelled set of a single class."""
     if samples.label is not None and len(samples.class_names) < 2:
         raise InputError(
             f"{source} has one class: give it two or more, name the classes that it lacks, or save"

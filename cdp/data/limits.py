@@ -51,8 +51,7 @@ def chunk_rows(shape: Sequence[int]) -> int:
 
 
 def check_image_header(shape: tuple[int, ...], dtype: np.dtype, where: str) -> None:
-    """Refuse what is not (N,H,W,C) uint8 with 1..64 px sides and 1..4 channels. where: the file,
-    for the message."""
+    """Refuse what is not (N,H,W,C) uint8 with 1..64 px sides and 1..4 channels."""
     if dtype != np.uint8:
         raise InputError(
             f"{where} holds {dtype} where images must be uint8 in 0..255: save"
@@ -133,8 +132,7 @@ class Numbering:
     values: np.ndarray | None = None
 
     def apply(self, labels: np.ndarray, where: str) -> np.ndarray:
-        """(n,) int64 in 0..K-1. labels: (n,) integers. Raises InputError for a label that no class
-        has."""
+        """(n,) int64 in 0..K-1. Raises InputError for a label that no class has."""
         if self.values is None:
             return as_labels(labels, MAX_CLASSES, where)
         # As Python's integers: numpy compares int64 with uint64 as floats, which hold no large ones
@@ -204,8 +202,7 @@ _DEVICES = frozenset(
 
 
 def valid_name(name: str) -> str:
-    """The name itself where it is one folder name of letters, digits, dot, underscore and hyphen;
-    else InputError."""
+    """The name where it is one folder name of plain characters; else InputError."""
     quoted = repr(name[:60])
     if len(name) > MAX_LENGTH:
         raise InputError(
@@ -222,8 +219,7 @@ def valid_name(name: str) -> str:
 
 
 def name_like(text: str) -> str:
-    """A name made of any text, such as a file's: what cannot stand in one becomes a hyphen. Empty
-    where nothing is left."""
+    """A name made of any text by hyphens; empty where nothing is left."""
     return (
         "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in text)
         .strip("-._")[:MAX_LENGTH]

@@ -57,8 +57,7 @@ class NpzReader:
     note: str = ""
 
     def chunks(self) -> Iterator[Chunk]:
-        """(images uint8, labels or None) a few megabytes at a time. Raises InputError where the
-        data are not what was announced."""
+        """(images uint8, labels or None). Raises InputError for other data than announced."""
         if self.labelled:
             return self.labelled_chunks()
         return ((images, None) for images in self._images())
@@ -67,8 +66,7 @@ class NpzReader:
         self,
         numbering: limits.Numbering = limits.Numbering(),  # noqa: B008 frozen
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(images uint8, labels as class numbers) likewise. Raises InputError where there are no
-        labels."""
+        """The same with class numbers. Raises InputError where there are none."""
         labels = numbering.apply(self.labels(), f"{self.path}: label")
         first = 0
         for images in self._images():
@@ -123,8 +121,7 @@ def _one_sentence(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_npz(path: Path | str) -> Iterator[NpzReader]:
-    """Open an archive and check all that can be checked before reading data. Raises InputError or
-    MissingError."""
+    """Check an archive before reading data. Raises InputError or MissingError."""
     path = Path(path)
     if not path.is_file():
         raise MissingError(f"{path} is not a file: give the path of an .npz archive")

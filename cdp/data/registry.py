@@ -1,5 +1,4 @@
-"""Labelled images by name: built-in data sets, saved sets, and paths of an .npz or of a folder of
-class folders."""
+"""Labelled images by name: built-in data sets, saved sets, an .npz, a folder of folders."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ from cdp.values.types import DatasetInfo, Split
 
 @dataclass(frozen=True)
 class DatasetState:
-    """What of a built-in data set is on this machine. full: False for a shipped subset; how: what
-    to do where it is not ready."""
+    """What of a data set is here. full: False for a subset; how: what to do otherwise."""
 
     ready: bool
     full: bool

@@ -1,5 +1,4 @@
-"""Images and labels as .npy files: written by rows in flat memory, and the decoded copies of data
-sets that the cache holds, memory-mapped."""
+"""Images and labels as .npy files, written by rows; decoded copies in the cache, mapped."""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ _in_memory: dict[str, Arrays] = {}
 
 
 class RowFile:
-    """One .npy file of a known shape, written in place by rows. Plain writes: mapped pages would
-    count as memory."""
+    """One .npy file written in place by rows; mapped pages would count as memory."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape, self.dtype = shape, dtype
@@ -71,8 +69,7 @@ def write_arrays(
     *,
     labelled: bool = True,
 ) -> int | None:
-    """Write image.npy and, where ``labelled``, label.npy chunk by chunk, checked; returns the
-    highest label, None without labels."""
+    """Write image.npy and label.npy chunk by chunk; returns the highest label or None."""
     image = RowFile(folder / IMAGE, shape, np.dtype(np.uint8))
     label = RowFile(folder / LABEL, shape[:1], np.dtype(np.int64)) if labelled else None
     try:
@@ -110,8 +107,7 @@ def write_arrays(
 def checked_labels(
     labels: np.ndarray | None, count: int, where: str, *, labelled: bool
 ) -> np.ndarray | None:
-    """Labels of ``count`` images as (count,) int64, None for a set without. Raises InputError for
-    any others."""
+    """(count,) int64, None for a set without. Raises InputError for any others."""
     if (labels is not None) != labelled:
         raise InputError(
             f"{where} has images with labels and images without: give labels for all of them, or"

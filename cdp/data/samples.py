@@ -34,8 +34,7 @@ Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class _Card(BaseModel):
-    """The part of a card that readers rely on. shape: (H, W, C); class_names: label -> name, empty
-    where the images have no labels."""
+    """The part of a card that readers rely on. shape: (H, W, C); class_names may be empty."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -135,8 +134,7 @@ class SampleSet:
         return set_labelling(self.name, self.card)
 
     def labels(self, needed_by: str) -> np.ndarray:
-        """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set
-        without labels raises."""
+        """(N,) int64. Raises InputError, naming who needs them, where there are none."""
         if self.label is None:
             raise InputError(self.without_labels(needed_by))
         return self.label
@@ -174,8 +172,7 @@ def without_labels(name: str, needed_by: str, dataset: str) -> str:
 
 
 def open_folder(folder: Path) -> SampleSet:
-    """Open a set's folder. Raises InputError or MissingError naming the file that is wrong; costs
-    no memory for images."""
+    """Open a set's folder, mapped. Raises InputError or MissingError naming the file."""
     card = read_described(folder)
     image = npy.open_npy(folder / IMAGE)
     limits.check_image_header(image.shape, image.dtype, str(folder / IMAGE))
@@ -231,8 +228,7 @@ def _invented(folder: Path, card: Mapping[str, Any], generations: int) -> bool:
 
 
 def _invented_beside(folder: Path, count: Any, generations: int) -> bool:
-    """Whether the labels of the set of ``count`` images in this folder are invented; False where it
-    is not there any more."""
+    """Whether the labels of the set in this folder are invented; False for none."""
     if not (folder / CARD).is_file():
         return False
     try:

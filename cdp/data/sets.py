@@ -194,19 +194,6 @@ class SetWriter:
             self.close()
 
 
-__all__ = [
-    "SampleSet",
-    "SetEntry",
-    "SetWriter",
-    "delete_set",
-    "list_sets",
-    "open_set",
-    "save_set",
-    "stream_set",
-    "valid_name",
-]
-
-
 @dataclass(frozen=True)
 class SetEntry:
     """One line of the list. card: None where the set is broken, and then ``error`` says why and

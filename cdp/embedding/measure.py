@@ -13,24 +13,11 @@ import numpy as np
 from cdp.embedding import distances
 from cdp.embedding.classes import separation_interval
 from cdp.embedding.images import MeasuredImages, OutvotedError, Real
-from cdp.embedding.intervals import difference
 from cdp.embedding.neighbours import Around
 from cdp.embedding.report import JudgedArm, arm_report
 from cdp.embedding.rows import UndefinedError, class_numbers, feature_rows
 from cdp.errors import InputError
 from cdp.values.types import Interval
-
-__all__ = [
-    "METRICS",
-    "Claim",
-    "MeasuredImages",
-    "Measurement",
-    "Real",
-    "SetMetric",
-    "difference",
-    "measure",
-]
-
 
 PAIRWISE_ROWS = 1000
 """Images of each side for MMD, whose cost is quadratic."""

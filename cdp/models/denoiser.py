@@ -66,8 +66,8 @@ class Denoiser(nn.Module):
         if self.patch > 1:
             x = F.pixel_unshuffle(x, self.patch)
         time = torch.as_tensor(t, device=x.device).expand(x.shape[0])
-        told = labels if self.classes else None
-        out = self.unet(x, time, class_labels=told, return_dict=False)[0]
+        class_labels = labels if self.classes else None
+        out = self.unet(x, time, class_labels=class_labels, return_dict=False)[0]
         if self.patch > 1:
             out = F.pixel_shuffle(out, self.patch)
         return out[..., :height, :width]

@@ -130,12 +130,12 @@ def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
 
 def encoder_weights(name_or_path: str | Path, dataset: str) -> str:
     """SHA-256 of an encoder's weights, without loading them. Raises MissingError."""
-    return sha256_of(_found(name_or_path, dataset) / WEIGHTS)
+    return sha256_of(_folder_of(name_or_path, dataset) / WEIGHTS)
 
 
 def encoder_card(name_or_path: str | Path, dataset: str) -> dict[str, Any]:
     """What an encoder says of itself. Raises MissingError where there is none."""
-    return read_json(_found(name_or_path, dataset) / CARD)
+    return read_json(_folder_of(name_or_path, dataset) / CARD)
 
 
 def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
@@ -145,7 +145,7 @@ def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
 
     from cdp.models.classifiers import build_described
 
-    folder = _found(name_or_path, dataset)
+    folder = _folder_of(name_or_path, dataset)
     card = read_json(folder / CARD)
     # Without memory until the file has proved to hold what the card announces.
     with torch.device("meta"):
@@ -266,7 +266,7 @@ def _trained() -> list[Listed]:
     return listed
 
 
-def _found(name_or_path: str | Path, dataset: str) -> Path:
+def _folder_of(name_or_path: str | Path, dataset: str) -> Path:
     run = str(name_or_path).removeprefix(TRAINED)
     if run != str(name_or_path):
         folder = runs_dir() / run / BEST

@@ -46,8 +46,7 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def towards(logits: Tensor, target: Tensor) -> Tensor:
-    """What a targeted attack ascends: the log-probability of the class it aims at. logits: (B,K),
-    target: (B,) -> (B,) nats."""
+    """The log-probability of the class aimed at. logits (B,K), target (B,) -> (B,) nats."""
     return -cross_entropy(logits, target)
 
 
@@ -176,8 +175,7 @@ def unit_step(gradient: Tensor, norm: str) -> Tensor:
 
 
 def _project(x: Tensor, centre: Tensor, epsilon: float, norm: str) -> Tensor:
-    """The nearest point in the ball, then in [0,1]; the centre is in [0,1], so the second keeps the
-    first."""
+    """The nearest point in the ball, then in [0,1], where the centre is."""
     delta = x - centre
     if norm == "linf":
         delta = delta.clamp(-epsilon, epsilon)

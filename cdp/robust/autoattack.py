@@ -1,5 +1,4 @@
-"""AutoAttack (Croce and Hein 2020) by the package pyautoattack: its own attack objects, settings
-and seeds, under our loop."""
+"""AutoAttack (Croce and Hein 2020): the objects of pyautoattack under our loop."""
 
 from __future__ import annotations
 
@@ -79,8 +78,7 @@ def autoattack_suite(
 
 
 def square_attack(net: nn.Module, *, norm: str, epsilon: float, seed: int, queries: int) -> Attack:
-    """The package's Square (Andriushchenko 2020) with fewer or more queries than AutoAttack's: it
-    never sees a gradient."""
+    """The package's Square (Andriushchenko 2020) with other queries: it sees no gradient."""
     square = _package(net, norm, epsilon, seed).square
     return Attack(
         "square",
@@ -110,8 +108,7 @@ def _package(net: nn.Module, norm: str, epsilon: float, seed: int) -> Any:
 
 
 def _run(attacker: Any, seed: int, **settings: Any) -> BatchRun:
-    """One batch as the package's own loop runs it, where objects are shared between attacks and the
-    seed is set anew for each batch."""
+    """One batch as the package's own loop runs it, with the seed set anew for each."""
 
     def run(x: Tensor, y: Tensor, number: int) -> Tensor:
         for name, value in (settings | {"seed": seed}).items():
@@ -185,8 +182,7 @@ def _heard(check: Callable[[_Ear], object]) -> bool:
 
 @contextmanager
 def _own_trace(counts: dict[str, int]) -> Iterator[None]:
-    """The package's check of dynamic networks counts calls with a trace function and leaves neither
-    it nor the counts as they were."""
+    """The package's check of dynamic networks leaves its trace function and counts behind."""
     before = sys.gettrace()
     counts.update(dict.fromkeys(counts, 0))
     try:
@@ -196,8 +192,7 @@ def _own_trace(counts: dict[str, int]) -> Iterator[None]:
 
 
 def _gradient(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Of the margin, which unlike cross-entropy has one also where the softmax is saturated.
-    (B,C,H,W)."""
+    """Of the margin, which has one also where the softmax is saturated. (B,C,H,W)."""
     leaf = x.clone().requires_grad_(True)
     with torch.enable_grad():
         (gradient,) = torch.autograd.grad(margin(net(leaf), y).sum(), leaf)

@@ -82,8 +82,7 @@ def network_contract(
 
 
 def _batch(x: Tensor) -> Tensor:
-    """At most ``LOOKED`` of the images spread over all, with noise beside them where they are too
-    few for a batch."""
+    """At most ``LOOKED`` of the images spread over all, with noise beside too few."""
     picked = x[torch.from_numpy(np.linspace(0, len(x) - 1, min(len(x), LOOKED)).astype(int))]
     return torch.cat([picked, _noise((max(0, ALONE - len(picked)), *x.shape[1:])).to(x)])
 
@@ -94,16 +93,14 @@ def _noise(shape: Sequence[int]) -> Tensor:
 
 @dataclass(frozen=True)
 class _Moved:
-    """How far logits are from what they should be. share: of their spread, the largest; changed:
-    predictions that are others."""
+    """How far logits are off. share: of their spread; changed: predictions that are others."""
 
     share: float
     changed: int
 
 
 class _Asked:
-    """A network asked for the same images in several ways, always with the same random numbers of
-    torch."""
+    """A network asked for the same images in several ways, with the same random numbers."""
 
     def __init__(self, trial: Trial, x: Tensor) -> None:
         self.trial, self.x = trial, x
@@ -230,8 +227,7 @@ def _outputs(logits: Tensor) -> dict[str, str]:
 
 
 def _nothing_to_tell(x: Tensor, logits: Tensor) -> dict[str, str]:
-    """Whether the images hold nothing to tell classes by, or the network tells none apart. x:
-    (B,C,H,W); logits: (B,K)."""
+    """Whether images (B,C,H,W) hold nothing to tell, or the network tells none apart."""
     if len(x) < 2:
         return {}
     if bool((x.amax(dim=(2, 3)) == x.amin(dim=(2, 3))).all()):
@@ -247,8 +243,7 @@ def _nothing_to_tell(x: Tensor, logits: Tensor) -> dict[str, str]:
 
 
 def _far_better(there: Tensor, right: Tensor, y: Tensor) -> bool:
-    """Whether answers are right for far more images than the network's are, and than one class for
-    all. there, right: (B,) bool; y: (B,)."""
+    """Whether answers are right for far more images than the network's and than one class."""
     same = y == y.mode().values
     return all(
         won - lost >= GAIN * len(y) and (won - lost) ** 2 > SURE * (won + lost)
@@ -259,8 +254,7 @@ def _far_better(there: Tensor, right: Tensor, y: Tensor) -> bool:
 
 
 def _class_order(predicted: Tensor, y: Tensor, classes: int) -> dict[str, str]:
-    """Whether the outputs mean the same classes in another order: each half of the images is judged
-    by the order that fits the other best."""
+    """Whether the outputs mean the classes in another order, by halves of the images."""
     from scipy.optimize import linear_sum_assignment
 
     given, truth = predicted.cpu().numpy(), y.cpu().numpy()
@@ -287,8 +281,7 @@ def _class_order(predicted: Tensor, y: Tensor, classes: int) -> dict[str, str]:
 
 
 def _input_range(trial: Trial, x: Tensor, y: Tensor, right: Tensor) -> dict[str, str]:
-    """Whether the network is right far more often for the same images in another range than [0,1].
-    right: (B,) bool, in that range."""
+    """Whether the network is right far more often in another range than [0,1]."""
     best: tuple[float, str] | None = None
     for name, scaled in _ranges(x):
         try:

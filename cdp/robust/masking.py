@@ -1,5 +1,4 @@
-"""Five checks of gradient masking, after Athalye 2018 and Carlini 2019: whether attacks that follow
-gradients can be trusted."""
+"""Five checks of gradient masking, after Athalye 2018 and Carlini 2019."""
 
 from __future__ import annotations
 
@@ -53,8 +52,7 @@ def masking_panel(attacker: Attacker, epsilon: float) -> Masking:
 
 
 class _MaskingPanel:
-    """What the checks share: who is right, and who withstands PGD-40 from the first random
-    start."""
+    """What the checks share: who is right, and who withstands PGD-40 from the first start."""
 
     def __init__(self, attacker: Attacker, epsilon: float) -> None:
         self.attacker, self.trial, self.epsilon = attacker, attacker.trial, epsilon
@@ -237,8 +235,7 @@ def _highest(trial: Trial, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
 
 
 def loss_surface(attacker: Attacker, row: int, epsilon: float) -> Surface:
-    """The loss around the image of ``row``, 21 x 21 points up to epsilon along and across the
-    gradient, each cut to [0,1]."""
+    """The loss around the image of ``row``, 21 x 21 points along and across the gradient."""
     trial, norm = attacker.trial, attacker.norm
     x, y = trial.images(np.array([row]))
     lengths = torch.linspace(-epsilon, epsilon, POINTS, dtype=torch.float64)

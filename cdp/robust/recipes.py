@@ -122,8 +122,7 @@ def _divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 def _log_complement(log_p: Tensor, index: Tensor) -> Tensor:
-    """log(1 - p_index), exact also where p_index rounds to 1: the sum over all others. (B,K), (B,)
-    -> (B,) nats."""
+    """log(1 - p_index), exact also near 1. (B,K), (B,) -> (B,) nats."""
     return log_p.scatter(1, index.unsqueeze(1), -torch.inf).logsumexp(dim=1)
 
 
@@ -162,20 +161,17 @@ def _checked(logits: Tensor, y: Tensor, beta: float, label_smoothing: float) -> 
 
 
 def one_cycle(step: int, total: int, *, peak: float) -> float:
-    """The learning rate of step ``step`` (from 0) of ``total``: torch's OneCycleLR with cosine
-    annealing and pct_start ``WARM``."""
+    """The rate of step ``step`` (from 0): torch's OneCycleLR with pct_start ``WARM``."""
     return _cycle(step, total, peak / START, peak, peak / START / END)
 
 
 def cycled_momentum(step: int, total: int) -> float:
-    """The momentum that the same OneCycleLR sets beside the rate, against it: ``HEAVY``, ``LIGHT``
-    at the peak, ``HEAVY``."""
+    """The momentum of that OneCycleLR: ``HEAVY``, ``LIGHT`` at the peak, ``HEAVY``."""
     return _cycle(step, total, HEAVY, LIGHT, HEAVY)
 
 
 def warm_cosine(step: int, total: int, *, peak: float) -> float:
-    """A learning rate that rises in proportion over a tenth of training, then falls as a cosine to
-    zero."""
+    """A rate that rises over a tenth of training, then falls as a cosine to zero."""
     progress = step / total
     return peak * min(
         progress / 0.1, 0.5 * (1 + math.cos(math.pi * max(0.0, progress - 0.1) / 0.9))
@@ -183,8 +179,7 @@ def warm_cosine(step: int, total: int, *, peak: float) -> float:
 
 
 def warmed_up(step: int, total: int, *, share: float) -> float:
-    """The part of the full budget at step ``step`` (from 0): grows in proportion over the first
-    ``share`` of training, then 1."""
+    """The part of the full budget at step ``step`` (from 0), full after ``share``."""
     return min(1.0, (step + 1) / (share * total)) if share > 0 else 1.0
 
 
@@ -231,8 +226,7 @@ def to_tensor(image: np.ndarray) -> Tensor:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to every image: shift in pixels (0 for none), mirror half of them, cut a square
-    of ``cut`` pixels out (0 for none)."""
+    """Shift in pixels, mirror half of the images, cut a square of ``cut`` pixels out."""
 
     shift: int = 0
     flip: bool = False
@@ -263,8 +257,7 @@ def augmentation_of(name: str, dataset: str, shape: tuple[int, int, int]) -> Aug
 
 
 def augment(x: Tensor, *, shift: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Move every image by up to ``shift`` pixels both ways (zeros come in at the border) and mirror
-    half of them."""
+    """Move every image by up to ``shift`` pixels (zeros come in) and mirror half of them."""
     count, _, height, width = x.shape
     padded = F.pad(x, (shift, shift, shift, shift))
     top, left = torch.randint(2 * shift + 1, (2, count, 1), generator=generator)
@@ -278,8 +271,7 @@ def augment(x: Tensor, *, shift: int, flip: bool, generator: torch.Generator) ->
 
 
 def cutout(x: Tensor, *, side: int, generator: torch.Generator) -> Tensor:
-    """Grey out a square of ``side`` pixels in every image (DeVries 2017): its centre is any pixel,
-    so it may hang over the border."""
+    """Grey out a square of ``side`` pixels about any pixel of every image (DeVries 2017)."""
     count, _, height, width = x.shape
     top = torch.randint(height, (count, 1), generator=generator) - side // 2
     left = torch.randint(width, (count, 1), generator=generator) - side // 2

@@ -1,5 +1,4 @@
-"""Suites of attacks, one after the other on the images that still stand: a generator that can be
-stopped and resumed at every batch."""
+"""Suites of attacks on the images that still stand: a generator that can stop at every batch."""
 
 from __future__ import annotations
 
@@ -120,8 +119,7 @@ def _stage(trial: Trial, state: SuiteState, attack: Attack) -> Iterator[SuiteSta
 def quick(
     net: nn.Module, *, norm: str, epsilon: float, seed: int, classes: int = 0
 ) -> list[Attack]:
-    """An estimate in little time: PGD on cross-entropy from one random start, 2.5 budgets over all
-    steps (Madry 2018)."""
+    """PGD on cross-entropy from one random start, 2.5 budgets over all steps (Madry 2018)."""
     title = f"PGD-{QUICK_STEPS} on cross-entropy"
     first = pgd_suite(net, norm=norm, epsilon=epsilon, seed=seed, steps=QUICK_STEPS, restarts=1)[0]
     return [replace(first, title=title)]
@@ -240,8 +238,7 @@ class SuiteState:
         self.seconds[stage] += seconds
 
     def work(self, costs: Sequence[float]) -> tuple[float, float]:
-        """(done, left) in the unit of ``costs``, one an attack and image; what is left supposes
-        that no further image falls."""
+        """(done, left) in the unit of ``costs``, as if no further image fell."""
         done = float(np.dot(self.tried, costs))
         left = 0.0
         for stage in range(max(0, self.stage), len(self.names)):
@@ -256,8 +253,7 @@ class SuiteState:
     def require(
         self, n: int, names: Sequence[str], *, norm: str, epsilon: float, batch: int
     ) -> None:
-        """Raises InputError where this is the state of another suite, or of another number of
-        images."""
+        """Raises InputError for the state of another suite or number of images."""
         own = (len(self.clean), self.names, self.norm, self.epsilon, self.batch_size)
         given = (n, tuple(names), norm, epsilon, batch)
         for what, before, now in zip(

@@ -145,8 +145,7 @@ class ClassifierTrainer:
         return flatten_state(self.step, self.net.state_dict(), self._ema, self._optimiser)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what ``state`` gave. Raises KeyError, ValueError or RuntimeError for a state of
-        another training."""
+        """Raises KeyError, ValueError or RuntimeError for another training."""
         self.net.load_state_dict(part_of(state, "net"))
         # Copied into the averaged network's own tensors, which _ema names.
         self.average.load_state_dict(part_of(state, "ema"))
@@ -189,8 +188,7 @@ def view(
 
 
 def encoder_attack(epsilon: float, steps: int) -> Attack:
-    """PGD in l_inf as encoders are trained and chosen with: its steps lead a quarter beyond the
-    budget."""
+    """PGD in l_inf of encoders: its steps lead a quarter beyond the budget."""
     return {"epsilon": epsilon, "step_size": 1.25 * epsilon / max(1, steps - 1), "steps": steps}
 
 
@@ -309,8 +307,7 @@ class RobustTrainer(ClassifierTrainer):
             yield self._validate(on_step)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that changes while training, as flat tensors. Raises Diverged where any of it
-        is not finite."""
+        """As above. Raises Diverged where any of it is not finite."""
         self._look()
         state = super().state()
         require_finite(state, self.step)
@@ -354,8 +351,7 @@ class RobustTrainer(ClassifierTrainer):
         return one_cycle(step, self.total, peak=self.config.learning_rate)
 
     def _decay(self, step: int) -> float:
-        """Of the weight average: 0 while it is a copy of the weights; without such a part it
-        forgets faster while young."""
+        """Of the weight average: 0 while it is a copy; else it forgets faster while young."""
         start, decay = self.config.ema_warm_up, self.config.ema_decay
         if not start:
             return young_decay(decay, step)
@@ -391,8 +387,7 @@ class RobustTrainer(ClassifierTrainer):
     def _note(
         self, parts: LossParts, logits: Tensor | None, logits_seen: Tensor, y: Tensor
     ) -> None:
-        """Add to the sums since the last validation, on the device: reading them would make a GPU
-        wait at every step."""
+        """Add to the sums since the last validation, on the device, so no GPU waits."""
         with torch.no_grad():
             losses = [part.mean() for part in (parts.total, parts.clean, parts.robust)]
             right = [

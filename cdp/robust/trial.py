@@ -1,5 +1,4 @@
-"""A network and labelled images under attack: held still and reproducible, and every attacked image
-checked before it counts."""
+"""A network and labelled images under attack, reproducible, every attacked image checked."""
 
 from __future__ import annotations
 
@@ -260,8 +259,7 @@ class Attacker:
         loss: Loss = cross_entropy,
         start: int | None = 0,
     ) -> np.ndarray:
-        """(n,) bool: those ``among`` that PGD does not turn, 2.5 budgets over all steps. start:
-        number of the random start, None for none."""
+        """(n,) bool: those ``among`` that PGD does not turn. start: None for no random one."""
 
         def run(x: Tensor, y: Tensor, number: int) -> Tensor:
             how: dict[str, Any] = madry(epsilon, steps, self.norm) | {"loss": loss}
@@ -272,8 +270,7 @@ class Attacker:
         return self.left_by(among, run, epsilon)
 
     def left_by(self, among: np.ndarray, run: BatchRun, epsilon: float) -> np.ndarray:
-        """(n,) bool: those ``among`` that an attack within epsilon does not turn. run: as that of
-        ``cdp.robust.suites.Attack``."""
+        """(n,) bool: those ``among`` that an attack within epsilon does not turn."""
         left = among.copy()
         for number, rows in enumerate(batches(np.flatnonzero(among), self.batch)):
             outcome = self.trial.attack(

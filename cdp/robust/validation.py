@@ -114,8 +114,7 @@ def accuracy(
     seed: int,
     batch: int = BATCH,
 ) -> float:
-    """Share of (N,H,W,C) uint8 images whose view the network classifies rightly, in fp32 and eval
-    mode."""
+    """Share of (N,H,W,C) uint8 images whose view is classified rightly, in fp32, eval mode."""
     device = next(net.parameters()).device
     was_training = net.training
     net.eval()
@@ -165,15 +164,13 @@ class ValidationHistory(Sequence[Checked]):
 
     @property
     def best(self) -> EpochMetrics | None:
-        """That of highest robust accuracy; of equal ones that of higher clean accuracy, then the
-        later."""
+        """That of highest robust, then clean accuracy; of equal ones the later."""
         return (
             self._points[self._points[-1].metrics.best_point - 1].metrics if self._points else None
         )
 
     def add(self, checked: Validation, classes: int, **known: Any) -> EpochMetrics:
-        """Complete the metrics of the next point by its validation. known: all other fields of
-        EpochMetrics."""
+        """Complete the metrics of the next point. known: all other fields of them."""
         robust, clean = float(checked.robust.mean()), float(checked.clean.mean())
         point = len(self) + 1
         best = self.best
@@ -238,8 +235,7 @@ class ValidationHistory(Sequence[Checked]):
 
 
 def paired_drop(before: np.ndarray, now: np.ndarray) -> float:
-    """Standard errors by which fewer images are right now: (lost - won) / sqrt(lost + won) (McNemar
-    1947). Both (n,) bool."""
+    """(lost - won) / sqrt(lost + won) (McNemar 1947). Both (n,) bool."""
     lost, won = int((before & ~now).sum()), int((now & ~before).sum())
     return (lost - won) / float(np.sqrt(lost + won)) if lost + won else 0.0
 
@@ -248,8 +244,7 @@ def paired_drop(before: np.ndarray, now: np.ndarray) -> float:
 
 
 class Diverged(CdpError):
-    """Training broke within an epoch: the loss or a weight is not finite, or the loss stays far
-    above guessing."""
+    """Training broke: loss or a weight is not finite, or the loss stays far above guessing."""
 
 
 @dataclass(frozen=True)
@@ -274,8 +269,7 @@ class Watch:
         self._recent: list[float] = []
 
     def add(self, losses: Sequence[float], step: int) -> None:
-        """The newest losses; ``step``: steps done with the last of them. Raises Diverged at the
-        first that is not finite."""
+        """The newest losses up to ``step``. Raises Diverged at the first not finite one."""
         for place, loss in enumerate(losses):
             if not math.isfinite(loss):
                 raise Diverged(
@@ -286,8 +280,7 @@ class Watch:
         self._recent = [*self._recent, *losses][-RECENT:]
 
     def require_converging(self) -> None:
-        """Raises Diverged where the loss stays far above its start and above what guessing
-        gives."""
+        """Raises Diverged where the loss stays far above its start and guessing."""
         sentence = divergence(self._first, self._recent, self.classes)
         if sentence:
             raise Diverged(sentence)
@@ -305,8 +298,7 @@ class Watch:
 
 
 def require_finite(weights: Mapping[str, Tensor], step: int) -> None:
-    """Raises Diverged where a weight, an average or a momentum is NaN or infinite after ``step``
-    steps."""
+    """Raises Diverged where a weight, an average or a momentum is not finite."""
     for name, value in weights.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise Diverged(
@@ -316,8 +308,7 @@ def require_finite(weights: Mapping[str, Tensor], step: int) -> None:
 
 
 def divergence(first: Sequence[float], recent: Sequence[float], classes: int) -> str:
-    """Whether the recent losses of single steps are far above the first ones; "" where not, or
-    where there are too few."""
+    """Whether recent losses are far above the first ones; "" where not, or too few."""
     if len(recent) < RECENT:
         return ""
     # A network that guesses reaches ln K under every method, so nothing below it is divergence.
@@ -332,15 +323,13 @@ def divergence(first: Sequence[float], recent: Sequence[float], classes: int) ->
 
 
 def guesses(point: Checked, classes: int) -> bool:
-    """Whether the network knew no more than chance at this validation, or named nearly always one
-    class."""
+    """Whether the network knew no more than chance, or named nearly always one class."""
     at_chance = near_chance(point.metrics.clean_accuracy, point.metrics.n, classes)
     return at_chance or point.top_share >= ONE_CLASS
 
 
 def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> TrainingProblem | None:
-    """Label collapse: guesses at several validations, and over steps enough, after the budget has
-    reached ``epsilon``."""
+    """Label collapse: guesses at several validations after the budget is full."""
     streak = 0
     for point in reversed(history):
         if not guesses(point, classes) or point.metrics.epsilon < epsilon * (1 - 1e-9):

@@ -417,7 +417,8 @@ def _saliency(
     import torch
     import torch.nn.functional as F
 
-    from cdp.tasks.loaded import encoder_on_device, to_tensor
+    from cdp.robust.recipes import to_tensor
+    from cdp.tasks.loaded import encoder_on_device
 
     # The map numbers classes in its own way; the encoder's number is that of the same name.
     known = encoder_labelling(encoder, dataset)

@@ -13,7 +13,8 @@ from cdp import paths
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.limits import valid_name
 from cdp.data.rows import Chunk
-from cdp.data.sets import SampleSet, SetWriter, open_set
+from cdp.data.samples import SampleSet
+from cdp.data.sets import SetWriter, open_set
 from cdp.errors import Cancelled
 from cdp.files.atomic import refuse_existing
 from cdp.work.session import Session

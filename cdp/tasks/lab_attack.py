@@ -16,7 +16,8 @@ from cdp.errors import InputError
 from cdp.files.cache import Report, ignore
 from cdp.models.encoders import Encoder
 from cdp.robust.attacks import Loss, cross_entropy, madry, margin, pgd, towards
-from cdp.tasks.loaded import encoder_on_device, to_tensor
+from cdp.robust.recipes import to_tensor
+from cdp.tasks.loaded import encoder_on_device
 from cdp.values.lab import STARTS, AttackFigures, LabResult, LabSubject, Smallest
 
 LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy, "margin": margin, "targeted": towards}

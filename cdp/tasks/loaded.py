@@ -21,6 +21,7 @@ from cdp.models.encoders import Encoder, load_encoder
 from cdp.models.pipelines import DiffusionModel, load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.paths import home
+from cdp.robust.recipes import to_tensor
 from cdp.tasks.sources import dataset_of_generation, looking_for, real_images, require_aims
 
 
@@ -89,12 +90,6 @@ def features_of(net: torch.nn.Module, image: np.ndarray) -> Tensor:
             for i in range(0, len(image), chunk)
         ]
     return torch.cat(parts)
-
-
-def to_tensor(image: np.ndarray) -> Tensor:
-    """(N,H,W,C) uint8 -> (N,C,H,W) fp32 in [0,1]."""
-    # A copy: torch may not hold memory that is mapped read-only.
-    return torch.from_numpy(np.array(image)).permute(0, 3, 1, 2).float() / 255
 
 
 def to_uint8(x: Tensor) -> np.ndarray:

@@ -144,8 +144,8 @@ def _pairs_json(pairs: Pairs | None) -> list[dict[str, Any]]:
         {
             "first": a,
             "second": b,
-            "confusion": _shown(figure),
-            "separation": _shown(apart[a, b]) if (a, b) in apart else None,
+            "confusion": _figure_json(figure),
+            "separation": _figure_json(apart[a, b]) if (a, b) in apart else None,
         }
         for (a, b), figure in pairs.confusion.items()
     ]
@@ -153,10 +153,10 @@ def _pairs_json(pairs: Pairs | None) -> list[dict[str, Any]]:
 
 def figures_json(figures: Figures) -> dict[str, dict[str, Any]]:
     """Each figure with its interval."""
-    return {key: _shown(figure) for key, figure in figures.items()}
+    return {key: _figure_json(figure) for key, figure in figures.items()}
 
 
-def _shown(figure: Interval) -> dict[str, Any]:
+def _figure_json(figure: Interval) -> dict[str, Any]:
     """low and high are null where the figure has no interval, and note says why."""
     low, high = figure.bounds
     fields: dict[str, Any] = {

@@ -11,7 +11,8 @@ import numpy as np
 
 from cdp.data.registry import load_split
 from cdp.embedding.classes import Pairs, class_pairs, class_rows
-from cdp.embedding.measure import METRICS, Measurement, Real, measure
+from cdp.embedding.images import Real
+from cdp.embedding.measure import METRICS, Measurement, measure
 from cdp.embedding.neighbours import Around, look_around
 from cdp.embedding.report import real_baseline
 from cdp.embedding.rows import UndefinedError
@@ -19,33 +20,18 @@ from cdp.errors import InputError
 from cdp.files import cache
 from cdp.files.cache import Cached, Report, ignore
 from cdp.models.encoders import JUDGE
-from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
 from cdp.tasks.measured import (
     UNLABELLED,
     Measured,
     SetComparison,
     Sizes,
-    changes,
     equal_sizes,
     from_json,
     to_json,
 )
 from cdp.tasks.sources import NAME_DATASET, Source, dataset_of, matched, open_source, real_images
 from cdp.values.text import counted
-
-__all__ = [
-    "ROWS",
-    "Measured",
-    "SetComparison",
-    "changes",
-    "compare",
-    "comparisons_json",
-    "measure_set",
-    "measure_source",
-    "measured_of",
-    "sentences",
-]
 
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
@@ -161,7 +147,7 @@ class _Task:
             "measured",
             self.key,
             self._computed,
-            encode=lambda kept: to_json(*kept),
+            encode=lambda figures: to_json(*figures),
             decode=from_json,
         )
         return stored.then(lambda figures: self._named(*figures))
@@ -174,8 +160,8 @@ class _Task:
                 {key: reason for key, metric in METRICS.items() if metric.needs == "classes"}
             )
         source = self.source
-        kept = (result, pairs, self.sizes, source.note)
-        return Measured(source.title, len(source), source.class_names, *kept)
+        figures = (result, pairs, self.sizes, source.note)
+        return Measured(source.title, len(source), source.class_names, *figures)
 
     def _computed(self, report: Report) -> tuple[Measurement, Pairs | None]:
         """The shares reported are those of a set of 5,000 images."""

@@ -1,5 +1,4 @@
-"""What a robust training leaves in its run's folder: checkpoints to go on from, finished
-classifiers, examples of the attack."""
+"""What a robust training leaves in its folder: checkpoints, classifiers, examples of the attack."""
 
 from __future__ import annotations
 
@@ -28,8 +27,7 @@ _WITHOUT_WEIGHT = frozenset({"overfitting"})
 
 
 def checkpoint_of(folder: Path, config: TrainConfig, prepared: TrainingInputs) -> Checkpoint:
-    """The newest two states of the training in a run's folder. Raises InputError where it was begun
-    with other settings or data."""
+    """The newest two states of a training. Raises InputError for other settings or data."""
     return Checkpoint(
         folder / CHECKPOINTS,
         started_with(config, prepared),
@@ -57,8 +55,7 @@ def started_with(config: TrainConfig, prepared: TrainingInputs) -> dict[str, Any
 
 
 def _completed(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training was begun with, settings that there were not yet among it at what it did
-    without them."""
+    """What a training was begun with; settings that are new since are as they were without."""
     settings = {name: value for name, value in record.items() if name in TrainConfig.model_fields}
     try:
         known = parse(TrainConfig, settings | dict.fromkeys(_WITHOUT_WEIGHT, "stop"))
@@ -82,8 +79,7 @@ def classifier_card(
     run_name: str,
     kept_as: str,
 ) -> dict[str, Any]:
-    """The card of a finished classifier. metrics: of the validation whose averaged weights it has;
-    kept_as: "best" or "last"."""
+    """The card of a finished classifier. metrics: of its validation; kept_as: best or last."""
     settings = config.model_dump(mode="json", exclude={"dataset", "synthetic"})
     settings |= {
         "epsilon": prepared.epsilon,
@@ -133,8 +129,7 @@ def classifier_card(
 
 
 def save_examples(folder: Path, trainer: RobustTrainer) -> None:
-    """examples.npz: the validation images that show the attack, as the last validation left
-    them."""
+    """examples.npz: the validation images that show the attack, as last validated."""
     checked, rows = trainer.checked, trainer.shown
     if checked is None:
         return

@@ -1,5 +1,4 @@
-"""A training step measured on this machine: small batches and few attack steps, so that large
-networks answer in seconds too."""
+"""A training step measured on this machine by small batches and few attack steps, in seconds."""
 
 from __future__ import annotations
 
@@ -73,15 +72,13 @@ def device_name(device: torch.device) -> str:
 
 
 class _Watch:
-    """Times work until two timings agree. settled: whether they always did, so that the figures are
-    worth keeping."""
+    """Times work until two timings agree. settled: whether they always did."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.settled = device, True
 
     def best(self, work: Callable[[], object]) -> float:
-        """Seconds of the fastest time, after one that warms up. On a busy machine single ones can
-        take fifty times as long."""
+        """Seconds of the fastest time after one that warms up, as a machine may be busy."""
         began, timings = time.perf_counter(), [self._once(work)]
         if timings[0] >= PATIENCE:
             return min(timings[0], self._once(work))  # a large network
@@ -171,8 +168,7 @@ def _validation(
 
 
 def _bytes_an_image(net: nn.Module, config: TrainConfig, info: DatasetInfo) -> tuple[float, float]:
-    """What one image keeps for the backward pass: of a training batch, clean and attacked together,
-    and of a validation batch."""
+    """What one image keeps for the backward pass, of a training and of a validation batch."""
     device = next(net.parameters()).device
     dtype = pick_dtype(config.precision, device)
     passes = 1 if config.method == "pgd-at" else 2
@@ -185,8 +181,7 @@ def _bytes_an_image(net: nn.Module, config: TrainConfig, info: DatasetInfo) -> t
 def _saved_an_image(
     net: nn.Module, info: DatasetInfo, device: torch.device, dtype: torch.dtype
 ) -> float:
-    """Bytes that one image more takes, by what autograd saves for it, so that weights and what is
-    made of them do not count."""
+    """Bytes that one image more takes, by what autograd saves for it."""
     few, more = 2, 4
     return (
         BESIDE

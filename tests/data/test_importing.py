@@ -93,11 +93,8 @@ def test_lossless_formats_are_read_exactly(suffix: str, tmp_path: Path) -> None:
         (root / name).mkdir(parents=True)
         Image.fromarray(pixels).save(root / name / f"a{suffix}", lossless=True)
     samples = import_data(root, "a")
-    assert (
-        np.array_equal(samples.image, rows)
-        and samples.class_names == ("cat", "dog")
-        and samples.label.tolist() == [0, 1]
-    )
+    assert np.array_equal(samples.image, rows) and samples.class_names == ("cat", "dog")
+    assert samples.label.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

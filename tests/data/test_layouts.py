@@ -91,11 +91,8 @@ def test_test_folders_that_lack_a_class_are_numbered_by_name(tmp_path: Path) -> 
     tree(tmp_path / "pets" / "test", ("ant", "cat", "dog"), count=1)
     made = bring(tmp_path / "pets")
     assert made.test is not None and made.test.label is not None
-    assert made.test.class_names == ("ant", "bee", "cat", "dog") and made.test.label.tolist() == [
-        0,
-        2,
-        3,
-    ]
+    assert made.test.class_names == ("ant", "bee", "cat", "dog")
+    assert made.test.label.tolist() == [0, 2, 3]
     assert "pets-test has no images of bee." in made.notes
     tree(tmp_path / "more" / "train", ("ant", "bee"))
     tree(tmp_path / "more" / "test", ("ant", "wasp"))
@@ -180,11 +177,8 @@ def test_labels_with_gaps_or_from_1_are_renumbered_when_that_is_confirmed(
 
 def test_renumbered_labels_take_the_names_that_are_given(tmp_path: Path) -> None:
     path = saved(tmp_path / "s.npz", image=images(), label=LABEL + 1)
-    assert bring(path, class_names=["a", "b", "c"], renumber=True).train.class_names == (
-        "a",
-        "b",
-        "c",
-    )
+    expected = ("a", "b", "c")
+    assert bring(path, class_names=["a", "b", "c"], renumber=True).train.class_names == expected
     with pytest.raises(InputError, match="name 3"):
         bring(path, "t", class_names=["a", "b", "c", "d", "e"][:2], renumber=True)
 

@@ -109,11 +109,8 @@ def test_a_larger_subset_contains_the_smaller(seed: int, sizes: list[int], balan
 def test_a_balanced_subset_has_equal_classes_as_far_as_there_are_enough() -> None:
     label = np.repeat([0, 1, 2], [5, 50, 100])
     assert np.bincount(label[nested_subset(label, 15, seed=0, balanced=True)]).tolist() == [5, 5, 5]
-    assert np.bincount(label[nested_subset(label, 45, seed=0, balanced=True)]).tolist() == [
-        5,
-        20,
-        20,
-    ]
+    expected = [5, 20, 20]
+    assert np.bincount(label[nested_subset(label, 45, seed=0, balanced=True)]).tolist() == expected
     odd = [
         np.bincount(label[nested_subset(label, 4, seed=seed, balanced=True)], minlength=3).tolist()
         for seed in range(20)

@@ -29,13 +29,8 @@ def no_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_every_data_set_says_its_classes_shape_budget_and_licence() -> None:
-    assert {name: len(info.classes) for name, info in CATALOG.items()} == {
-        "fashion-mnist": 10,
-        "mnist": 10,
-        "kmnist": 10,
-        "cifar10": 10,
-        "gtsrb": 43,
-    }
+    expected = {"fashion-mnist": 10, "mnist": 10, "kmnist": 10, "cifar10": 10, "gtsrb": 43}
+    assert {name: len(info.classes) for name, info in CATALOG.items()} == expected
     for info in CATALOG.values():
         assert len(set(info.classes)) == len(info.classes) and info.title and info.licence
         assert info.epsilon_linf is None or 0 < info.epsilon_linf < 1
@@ -221,11 +216,8 @@ def test_a_download_goes_through_torchvision_into_its_own_layout(
 
 def test_the_state_of_each_data_set_is_told_without_opening_files(cdp_home: Path) -> None:
     states = {info.name: state for info, state in available()}
-    assert (
-        states["fashion-mnist"].ready
-        and not states["fashion-mnist"].full
-        and "full set" in states["fashion-mnist"].how
-    )
+    assert states["fashion-mnist"].ready and not states["fashion-mnist"].full
+    assert "full set" in states["fashion-mnist"].how
     assert not states["mnist"].ready and str(cdp_home) in states["mnist"].how
     makers.mnist_layout(cdp_home / "data", "MNIST")
     assert {info.name: state for info, state in available()}["mnist"].full
@@ -248,11 +240,8 @@ def test_a_folder_of_class_folders_loads_by_path_with_its_splits(tmp_path: Path)
     rows = makers.class_folders(tmp_path / "pets/train")
     makers.class_folders(tmp_path / "pets/test", per_class=1)
     data = load_split(str(tmp_path / "pets"), "train")
-    assert (
-        np.array_equal(data.image, rows)
-        and data.info.classes == ("cat", "dog")
-        and data.info.shape == (3, 8, 8)
-    )
+    assert np.array_equal(data.image, rows) and data.info.classes == ("cat", "dog")
+    assert data.info.shape == (3, 8, 8)
     assert len(load_split(str(tmp_path / "pets"), "test")) == 2
     with pytest.raises(MissingError, match="no test images"):
         load_split(str(tmp_path / "pets/train"), "test")

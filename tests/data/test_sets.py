@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cdp import paths
-from cdp.data.limits import name_like
-from cdp.data.sets import SetWriter, delete_set, list_sets, open_set, save_set, valid_name
+from cdp.data.limits import name_like, valid_name
+from cdp.data.sets import SetWriter, delete_set, list_sets, open_set, save_set
 from cdp.errors import InputError
 from tests.data import makers
 
@@ -114,12 +114,8 @@ def test_a_valid_name_is_always_one_visible_folder_of_the_store(name: str) -> No
     except InputError:
         return
     path = Path("/store") / name
-    assert (
-        path.parent == Path("/store")
-        and path.name == name
-        and name.isascii()
-        and not name.startswith(".")
-    )
+    assert path.parent == Path("/store") and path.name == name and name.isascii()
+    assert not name.startswith(".")
 
 
 def writer(seed: int = 0) -> SetWriter:
@@ -144,11 +140,8 @@ def test_any_batches_and_any_restarts_give_the_same_set(
             current.write(slice(start, stop), image[start:stop], label[start:stop])
     samples = current.finish({"note": "done"})
     assert np.array_equal(samples.image, image) and np.array_equal(samples.label, label)
-    assert sorted(path.name for path in samples.folder.iterdir()) == [
-        "card.json",
-        "image.npy",
-        "label.npy",
-    ]
+    expected = ["card.json", "image.npy", "label.npy"]
+    assert sorted(path.name for path in samples.folder.iterdir()) == expected
     delete_set("big")
 
 

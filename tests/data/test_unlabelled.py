@@ -37,12 +37,8 @@ def older(name: str, label: np.ndarray, **card: Any) -> None:
 
 def test_a_set_without_labels_is_stored_opened_and_listed_as_one(cdp_home: Path) -> None:
     made = save_set("a", makers.images(), None, {"dataset": "mnist", "class_names": NAMES})
-    assert (
-        made.label is None
-        and made.class_names == ()
-        and len(made) == 6
-        and not (made.folder / LABEL).exists()
-    )
+    assert made.label is None and made.class_names == () and len(made) == 6
+    assert not (made.folder / LABEL).exists()
     assert open_set("a").label is None and [
         entry.card["class_names"] for entry in list_sets() if entry.card
     ] == [[]]
@@ -94,11 +90,8 @@ def test_a_writer_goes_on_with_a_set_without_labels_and_drops_what_an_older_vers
         assert writer.done_rows == 2
         writer.write(slice(2, 6), image[2:], None)
         made = writer.finish({})
-    assert (
-        made.label is None
-        and np.array_equal(made.image, image)
-        and not (made.folder / LABEL).exists()
-    )
+    assert made.label is None and np.array_equal(made.image, image)
+    assert not (made.folder / LABEL).exists()
 
 
 def test_labels_for_some_images_and_none_for_others_are_refused(cdp_home: Path) -> None:

@@ -17,7 +17,8 @@ from scipy.stats import binom, median_abs_deviation
 
 from benchmarks.coverage import SHAPES, SHRINK, Figures, held, pair, told_apart
 from cdp.embedding.classes import other_class_distances, silhouettes
-from cdp.embedding.measure import TITLES, difference
+from cdp.embedding.intervals import difference
+from cdp.embedding.measure import TITLES
 from cdp.embedding.neighbours import fidelity
 
 LUCK = 0.002

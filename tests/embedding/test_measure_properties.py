@@ -8,7 +8,9 @@ import pytest
 
 from cdp.embedding.classes import between_within_ratio
 from cdp.embedding.distances import frechet_interval
-from cdp.embedding.measure import Measurement, Real, difference, measure
+from cdp.embedding.images import Real
+from cdp.embedding.intervals import difference
+from cdp.embedding.measure import Measurement, measure
 from cdp.embedding.neighbours import fidelity
 from cdp.embedding.report import real_baseline
 from cdp.embedding.rows import UndefinedError

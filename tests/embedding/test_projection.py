@@ -165,11 +165,9 @@ def test_trustworthiness_is_that_of_a_naive_loop_and_1_for_a_perfect_map() -> No
     rng = np.random.default_rng(2)
     high = rng.normal(size=(40, 6))
     value, n = trustworthiness(high, high[:, :2], neighbors=5, seed=0)
-    assert (
-        n == 40
-        and value == pytest.approx(naive_trustworthiness(high, high[:, :2], 5), abs=1e-12)
-        and value < 1
-    )
+    assert n == 40
+    assert value == pytest.approx(naive_trustworthiness(high, high[:, :2], 5), abs=1e-12)
+    assert value < 1
     assert trustworthiness(high, high * 2, neighbors=5, seed=0)[0] == 1
 
 

@@ -9,8 +9,9 @@ from sklearn.metrics import roc_auc_score
 
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
 from cdp.embedding.distances import alignment, classifier_auc, mmd, uniformity
-from cdp.embedding.intervals import p_value
-from cdp.embedding.measure import Real, difference, measure
+from cdp.embedding.images import Real
+from cdp.embedding.intervals import difference, p_value
+from cdp.embedding.measure import measure
 from cdp.embedding.report import real_baseline
 from cdp.errors import InputError
 from cdp.values.types import Interval

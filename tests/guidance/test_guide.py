@@ -184,11 +184,8 @@ def test_guidance_outside_its_window_neither_acts_nor_costs() -> None:
     net = Linear()
     guide = build_guide(Guidance(window_start=0.5, window_stop=0.2), net, bank=bank())
     assert guide is not None
-    assert (
-        guide(state(t_fraction=0.5)) is None
-        and guide(state(t_fraction=0.19)) is None
-        and net.calls == 0
-    )
+    assert guide(state(t_fraction=0.5)) is None and guide(state(t_fraction=0.19)) is None
+    assert net.calls == 0
     assert guide(state(t_fraction=0.2)) is not None
 
 

@@ -59,13 +59,8 @@ def theirs(tmp_path: Path) -> Path:
 def _save_ours(name: str = "toy") -> Path:
     torch.manual_seed(0)
     unet = build_unet((1, 10, 8), patch=2, classes=3, widths=(32, 32), layers=1)
-    card = {
-        "dataset": "toys",
-        "shape": [1, 10, 8],
-        "patch": 2,
-        "classes": 3,
-        "class_names": ["a", "b", "c"],
-    }
+    card = {"dataset": "toys", "shape": [1, 10, 8], "patch": 2, "classes": 3}
+    card |= {"class_names": ["a", "b", "c"]}
     save_pipeline(models_dir() / name, unet, COSINE, card)
     return models_dir() / name
 
@@ -77,11 +72,8 @@ def test_a_folder_saved_by_diffusers_gives_the_same_predictions(theirs: Path) ->
         torch.testing.assert_close(
             model.denoiser(x, t, None), _ddpm_unet()(x, t).sample, rtol=0, atol=0
         )
-    assert (model.denoiser.shape, model.denoiser.patch, model.denoiser.classes) == (
-        (3, 32, 32),
-        1,
-        0,
-    )
+    expected = ((3, 32, 32), 1, 0)
+    assert (model.denoiser.shape, model.denoiser.patch, model.denoiser.classes) == expected
     assert model.denoiser.prediction_type == "epsilon"
     assert model.scheduler_config["beta_schedule"] == "linear"
     assert model.card["class_names"] == []
@@ -119,12 +111,8 @@ def test_a_class_conditional_folder_without_a_null_class_refuses_classifier_free
         4,
         False,
     )  # nothing says what they mean
-    assert model.denoiser(torch.randn(2, 3, 32, 32), 5, torch.tensor([0, 3])).shape == (
-        2,
-        3,
-        32,
-        32,
-    )
+    expected = (2, 3, 32, 32)
+    assert model.denoiser(torch.randn(2, 3, 32, 32), 5, torch.tensor([0, 3])).shape == expected
     with pytest.raises(InputError, match="cfg_scale"):
         _ = model.denoiser.null_label
 

@@ -46,28 +46,14 @@ def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _model(**change: Any) -> PretrainConfig:
-    settings = {
-        "dataset": "toys",
-        "name": "m",
-        "steps": 5,
-        "batch": 4,
-        "widths": (32, 32),
-        "save_every": 2,
-        "precision": "fp32",
-    }
+    settings = {"dataset": "toys", "name": "m", "steps": 5, "batch": 4, "widths": (32, 32)}
+    settings |= {"save_every": 2, "precision": "fp32"}
     return parse(PretrainConfig, settings | change)
 
 
 def _encoder(**change: Any) -> EncoderConfig:
-    settings = {
-        "dataset": "toys",
-        "name": "e",
-        "epochs": 3,
-        "batch": 8,
-        "widths": (4, 4),
-        "shift": 1,
-        "precision": "fp32",
-    }
+    settings = {"dataset": "toys", "name": "e", "epochs": 3, "batch": 8, "widths": (4, 4)}
+    settings |= {"shift": 1, "precision": "fp32"}
     return parse(EncoderConfig, settings | change)
 
 
@@ -168,12 +154,8 @@ def test_a_damaged_checkpoint_is_refused_with_a_remedy(
 def test_colour_images_of_uneven_sides_train_to_a_folder_that_samples(cdp_home: Path) -> None:
     model = load_pipeline(run_pretrain(_model(dataset="colours", steps=2)))
     assert model.denoiser.shape == (3, 10, 12)
-    assert model.denoiser(torch.randn(2, 3, 10, 12), 9, torch.tensor([0, 2])).shape == (
-        2,
-        3,
-        10,
-        12,
-    )
+    expected = (2, 3, 10, 12)
+    assert model.denoiser(torch.randn(2, 3, 10, 12), 9, torch.tensor([0, 2])).shape == expected
     assert model.card["class_names"] == ["a", "b", "c"]
     assert model.card["training"]["images_seen"] == 8
 

@@ -46,12 +46,8 @@ CHECKPOINT = checkpoint(1)
 def test_a_sheet_has_two_images_a_class_of_the_checkpoints_averaged_weights() -> None:
     maker = SheetMaker(CONFIG, INFO)
     sheet = maker.of_checkpoint(CHECKPOINT, lambda: False)
-    assert (sheet.image.shape, sheet.image.dtype, sheet.label.tolist(), sheet.step) == (
-        (6, 8, 8, 1),
-        np.uint8,
-        [0, 1, 2, 0, 1, 2],
-        5,
-    )
+    expected = ((6, 8, 8, 1), np.uint8, [0, 1, 2, 0, 1, 2], 5)
+    assert (sheet.image.shape, sheet.image.dtype, sheet.label.tolist(), sheet.step) == expected
     other = maker.of_checkpoint(checkpoint(2, step=6), lambda: False)
     again = maker.of_checkpoint(checkpoint(1), lambda: False)
     assert np.array_equal(sheet.image, again.image)

@@ -197,12 +197,8 @@ def test_of_equal_robust_accuracies_the_best_has_the_higher_clean_one_then_is_th
     assert best is not None
     assert (best.epoch, best.step, best.clean_accuracy) == (6, 150, 0.41)
     last = history[-1].metrics
-    assert (last.best_epoch, last.best_step, last.best_clean, last.best_robust) == (
-        6,
-        150,
-        0.41,
-        robust,
-    )
+    expected = (6, 150, 0.41, robust)
+    assert (last.best_epoch, last.best_step, last.best_clean, last.best_robust) == expected
 
 
 def test_a_state_of_before_is_read_as_one_validation_an_epoch() -> None:

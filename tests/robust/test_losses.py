@@ -223,13 +223,8 @@ UNPAIRED = [
     ],
 )
 def test_what_is_no_loss_is_refused_by_name(name: str, change: dict[str, Any], word: str) -> None:
-    good = {
-        "clean": torch.zeros(4, 3),
-        "adv": torch.zeros(4, 3),
-        "y": torch.zeros(4, dtype=torch.long),
-        "beta": 6.0,
-        "smoothing": 0.0,
-    }
+    good = {"clean": torch.zeros(4, 3), "adv": torch.zeros(4, 3)}
+    good |= {"y": torch.zeros(4, dtype=torch.long), "beta": 6.0, "smoothing": 0.0}
     METHODS[name].parts(*good.values())
     with pytest.raises(InputError, match=word):
         METHODS[name].parts(*(good | change).values())

@@ -111,10 +111,8 @@ def test_a_network_whose_gradients_are_noise_is_found_out() -> None:
 @pytest.mark.usefixtures("fewer")
 def test_a_plain_network_that_withstands_nothing_hides_nothing() -> None:
     verdicts = _verdicts(_panel(network(), count=120, epsilon=0.3))
-    assert (
-        "warn" not in verdicts.values()
-        and verdicts["large-budget"] == verdicts["surface"] == "pass"
-    )
+    assert "warn" not in verdicts.values()
+    assert verdicts["large-budget"] == verdicts["surface"] == "pass"
 
 
 @pytest.mark.usefixtures("fewer")

@@ -26,15 +26,8 @@ average, the peak is near the 21st."""
 def _config(**change: object) -> TrainConfig:
     """The preset on tiny images: 14 passes over 30 real images in six steps each, 11 of 16 images
     synthetic."""
-    small = {
-        "dataset": "tiny",
-        "synthetic": ["made"],
-        "batch": 16,
-        "epochs": 14,
-        "augmentation": "none",
-        "precision": "fp32",
-        "epsilon": EPSILON,
-    }
+    small = {"dataset": "tiny", "synthetic": ["made"], "batch": 16, "epochs": 14}
+    small |= {"augmentation": "none", "precision": "fp32", "epsilon": EPSILON}
     return parse(TrainConfig, TRAIN_PRESETS["paper"].flat | small | change)
 
 
@@ -147,9 +140,5 @@ def test_the_recipe_at_its_own_size() -> None:
         parse(TrainConfig, TRAIN_PRESETS["paper"].flat | {"synthetic": ["a"]}).synthetic_per_batch
         == 717
     )
-    assert (config.architecture, config.method, config.beta, config.warm_up) == (
-        "wrn-28-10-swish",
-        "trades",
-        6,
-        0,
-    )
+    expected = ("wrn-28-10-swish", "trades", 6, 0)
+    assert (config.architecture, config.method, config.beta, config.warm_up) == expected

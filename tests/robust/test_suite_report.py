@@ -41,12 +41,8 @@ def test_accuracies_stages_classes_and_confusions_are_those_of_single_images() -
     left = 54
     for number, stage in enumerate(report.stages):
         turned = sum(b == number for *_, b in fate)
-        assert (stage.name, stage.title, stage.attacked, stage.broken) == (
-            attacks[number].name,
-            attacks[number].title,
-            left,
-            turned,
-        )
+        expected = (attacks[number].name, attacks[number].title, left, turned)
+        assert (stage.name, stage.title, stage.attacked, stage.broken) == expected
         assert turned > 0 and stage.seconds > 0
         left -= turned
         assert stage.after == wilson(left, 60)

@@ -50,11 +50,8 @@ def test_each_attack_meets_only_the_images_that_stand_in_batches_fixed_when_it_b
     assert state.broken_by.tolist() == [STANDS, WRONG_BEFORE, 0, STANDS, 0, STANDS, 1]
     assert state.clean.tolist() == [0, 0, 0, 1, 0, 0, 0]
     assert state.attacked.tolist() == [0, 0, 1, 1, 1, 0, 1]
-    assert (state.tried.tolist(), state.broken.tolist(), state.refused.tolist()) == (
-        [6, 4],
-        [2, 1],
-        [0, 0],
-    )
+    expected = ([6, 4], [2, 1], [0, 0])
+    assert (state.tried.tolist(), state.broken.tolist(), state.refused.tolist()) == expected
     assert state.largest == pytest.approx(0.04, abs=1e-6)
 
 
@@ -85,13 +82,8 @@ def test_quick_and_the_first_start_of_the_suite_are_pgd_itself(norm: str) -> Non
     for number in range(math.ceil(len(standing) / 7)):
         rows = standing[7 * number : 7 * number + 7]
         x, y = to_tensor(image[rows]), torch.from_numpy(label[rows])
-        given_ = {
-            "epsilon": epsilon,
-            "step_size": 2.5 * epsilon / 10,
-            "steps": 10,
-            "norm": norm,
-            "generator": seeded(5, 0, number, 0),
-        }
+        given_ = {"epsilon": epsilon, "step_size": 2.5 * epsilon / 10, "steps": 10, "norm": norm}
+        given_ |= {"generator": seeded(5, 0, number, 0)}
         x_adv = pgd(net, x, y, **given_)
         fallen += rows[(net(x_adv).argmax(dim=1) != y).numpy()].tolist()
     assert 0 < len(fallen) < len(standing)

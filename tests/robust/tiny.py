@@ -36,18 +36,9 @@ def data(real: int = 48, synthetic: int = 40, validation: int = 30) -> TrainingD
 
 def config(**change: object) -> TrainConfig:
     """Two epochs of six steps each, in fp32: 8 of 16 images are synthetic."""
-    settings = {
-        "dataset": "tiny",
-        "epochs": 2,
-        "validate_every": "1 epoch",
-        "batch": 16,
-        "fraction": 0.5,
-        "synthetic": ["made"],
-        "attack_steps": 2,
-        "validation_steps": 2,
-        "epsilon": 0.05,
-        "precision": "fp32",
-    }
+    settings = {"dataset": "tiny", "epochs": 2, "validate_every": "1 epoch", "batch": 16}
+    settings |= {"fraction": 0.5, "synthetic": ["made"], "attack_steps": 2, "validation_steps": 2}
+    settings |= {"epsilon": 0.05, "precision": "fp32"}
     return parse(TrainConfig, settings | change)
 
 

@@ -73,18 +73,9 @@ def make_run(
         json.dumps({"state": "finished", "started": 1.0, "ended": 2.0})
     )
     for which, epoch in epochs.items():
-        card = {
-            "format": 1,
-            "what": "classifier",
-            "dataset": "small",
-            "shape": [1, 8, 8],
-            "classes": 3,
-            "class_names": NAMES,
-            "run": "night",
-            "epoch": epoch,
-            "training": settings,
-            "sets": [{"name": "made", "images": 30}],
-        }
+        card = {"format": 1, "what": "classifier", "dataset": "small", "shape": [1, 8, 8]}
+        card |= {"classes": 3, "class_names": NAMES, "run": "night", "epoch": epoch}
+        card |= {"training": settings, "sets": [{"name": "made", "images": 30}]}
         save_encoder(folder / which, trained(), card)
     return folder
 

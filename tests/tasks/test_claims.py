@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cdp.embedding.measure import Measurement, Real, measure
+from cdp.embedding.images import Real
+from cdp.embedding.measure import Measurement, measure
 from cdp.tasks.claims import COLLAPSE, comparisons_json, corrected, relative_change, sentences
 from cdp.tasks.measured import Measured, SetComparison, Sizes, equal_sizes
 from cdp.values.types import Interval
@@ -48,10 +49,8 @@ def test_a_relative_change_is_the_ratio_with_the_delta_methods_interval() -> Non
     assert found is not None
     half = 114 * np.hypot(0.03 / 1.14, 0.02 / 1.0)  # first order, for small intervals
     assert found.value == pytest.approx(14)
-    assert (found.low, found.high) == (
-        pytest.approx(14 - half, abs=0.15),
-        pytest.approx(14 + half, abs=0.15),
-    )
+    expected = (pytest.approx(14 - half, abs=0.15), pytest.approx(14 + half, abs=0.15))
+    assert (found.low, found.high) == expected
     assert relative_change(about(0.01, 0.02), about(1, 0.1)) is None
 
 
@@ -104,10 +103,8 @@ def test_separability_that_rose_as_reach_fell_is_called_possible_collapse(
 
 def test_where_nothing_can_be_told_apart_that_is_all_that_is_said() -> None:
     (text,) = sentences(SetComparison(with_figures(FEW, recall=about(0.601, 0.01)), FEW))
-    assert (
-        text.startswith("At 1,000 images each, nothing can be told apart")
-        and "for the 5 figures" in text
-    )
+    assert text.startswith("At 1,000 images each, nothing can be told apart")
+    assert "for the 5 figures" in text
     assert sentences(SetComparison(measured(), FEW)) == [
         "The two sets have no figure in common to compare."
     ]
@@ -154,10 +151,8 @@ def test_a_figure_alone_gets_a_claim_exactly_where_its_interval_leaves_zero_out(
     for gap in np.linspace(-0.06, 0.06, 25):
         text = said(measured(recall=about(0.6 + gap, 0.02)), measured(recall=about(0.6, 0.01)))
         clear = abs(gap) > np.hypot(0.02, 0.01)
-        assert ("recall rose" in text, "recall fell" in text) == (
-            clear and gap > 0,
-            clear and gap < 0,
-        )
+        expected = (clear and gap > 0, clear and gap < 0)
+        assert ("recall rose" in text, "recall fell" in text) == expected
 
 
 def test_a_change_that_one_figure_alone_would_show_is_no_claim_among_five() -> None:
@@ -182,10 +177,8 @@ def test_comparisons_that_are_read_together_are_corrected_together() -> None:
     )
     shown = comparisons_json([FEW], [close, other, other, other], encoder="judge")["differences"]
     assert [row["claims"] for row in shown] == [[], [], [], []]
-    assert (
-        shown[0]["corrected"]["recall"] == pytest.approx(20 * 0.00607, rel=0.02)
-        and shown[0]["images"] == 1000
-    )
+    assert shown[0]["corrected"]["recall"] == pytest.approx(20 * 0.00607, rel=0.02)
+    assert shown[0]["images"] == 1000
     assert shown[0]["sentences"] == sentences(close, [other] * 3)
 
 

@@ -31,18 +31,9 @@ COST = train_measure.StepCost(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "CPU, 2 thread
 
 
 def _config(**change: Any) -> TrainConfig:
-    settings = {
-        "dataset": "small",
-        "real": 40,
-        "held_out": 12,
-        "batch": 8,
-        "epochs": 3,
-        "validate_every": "1 epoch",
-        "epsilon": 0.05,
-        "attack_steps": 4,
-        "validation_steps": 4,
-        "precision": "fp32",
-    }
+    settings = {"dataset": "small", "real": 40, "held_out": 12, "batch": 8, "epochs": 3}
+    settings |= {"validate_every": "1 epoch", "epsilon": 0.05, "attack_steps": 4}
+    settings |= {"validation_steps": 4, "precision": "fp32"}
     return parse(TrainConfig, settings | change)
 
 

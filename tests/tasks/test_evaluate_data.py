@@ -25,12 +25,8 @@ def world() -> Path:
 def test_a_training_brings_its_own_data_set_norm_and_budget() -> None:
     found = prepare(config(weights="both"))
     assert [(one.which, one.epoch) for one in found.weights] == [("best", 2), ("last", 3)]
-    assert (found.norm, found.epsilon, found.info.name, found.part) == (
-        "linf",
-        0.05,
-        "small",
-        "test",
-    )
+    expected = ("linf", 0.05, "small", "test")
+    assert (found.norm, found.epsilon, found.info.name, found.part) == expected
     assert (
         found.model.name,
         found.model.sets,

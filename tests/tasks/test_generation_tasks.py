@@ -35,10 +35,8 @@ def test_a_live_generation_compares_both_arms_from_the_same_noise() -> None:
     frames, result = watch(small(strength=0.3))
     assert [frame.i for frame in frames] == [1, 2, 3, 4] and frames[0].total == 4
     assert result.unguided is not None and result.complete and result.finished == 12
-    assert (
-        result.guided.shape == result.unguided.shape == (12, 28, 28, 1)
-        and result.guided.dtype == np.uint8
-    )
+    assert result.guided.shape == result.unguided.shape == (12, 28, 28, 1)
+    assert result.guided.dtype == np.uint8
     np.testing.assert_array_equal(frames[0].guided, frames[0].unguided)
     assert not np.array_equal(result.guided, result.unguided)
     np.testing.assert_array_equal(result.unguided, watch(small(loss="none"))[1].guided)
@@ -75,10 +73,8 @@ def test_what_the_judge_sees_in_each_image_is_what_its_agreement_counts() -> Non
         assert report.agreement.value == pytest.approx(
             float((view.predicted == result.label).mean())
         )
-        assert (
-            view.confidence.shape == (12,)
-            and 0.1 <= view.confidence.min() <= view.confidence.max() <= 1
-        )
+        assert view.confidence.shape == (12,)
+        assert 0.1 <= view.confidence.min() <= view.confidence.max() <= 1
     assert watch(small(loss="none"))[1].unguided_view is None
 
 
@@ -136,11 +132,8 @@ def test_reports_carry_intervals_and_n() -> None:
     for report in (result.guided_report, result.unguided_report, result.difference):
         assert report is not None
         for interval in (report.agreement, report.separation, report.nearest):
-            assert (
-                interval is not None
-                and interval.low <= interval.value <= interval.high
-                and interval.n == 40
-            )
+            assert interval is not None and interval.low <= interval.value <= interval.high
+            assert interval.n == 40
 
 
 def test_the_card_is_json_and_makes_the_set_again() -> None:

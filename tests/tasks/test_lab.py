@@ -66,10 +66,8 @@ def test_an_attack_stays_in_its_ball_and_says_what_the_network_says(
     )
     expected = network()(x).softmax(dim=1).numpy()
     np.testing.assert_allclose([found.before, found.after], expected, atol=1e-5)
-    assert (
-        all(len(path) == asked.steps + 1 for path in found.losses)
-        and len(found.predicted) == asked.steps + 1
-    )
+    assert all(len(path) == asked.steps + 1 for path in found.losses)
+    assert len(found.predicted) == asked.steps + 1
     last = found.losses[found.chosen][-1]
     logits = network()(x[1:]).double()[0]
     oracle = {
@@ -210,19 +208,14 @@ def test_results_are_kept_by_content_and_read_without_torch(world: None) -> None
     )
     assert without_torch(program) == f"{made.figures.after} {least.epsilon}"
     again = attack_of(config(), subject_of(config())).known()
-    assert (
-        again is not None
-        and again.figures == made.figures
-        and np.array_equal(again.adversarial, made.adversarial)
-    )
+    assert again is not None and again.figures == made.figures
+    assert np.array_equal(again.adversarial, made.adversarial)
     for path in (paths.cache_dir() / "lab").iterdir():
         path.write_bytes(b"{}")
     assert attack_of(config(), subject_of(config())).known() is None
     fresh = attack_image(config())
-    assert (
-        np.array_equal(fresh.adversarial, made.adversarial)
-        and fresh.figures.losses == made.figures.losses
-    )
+    assert np.array_equal(fresh.adversarial, made.adversarial)
+    assert fresh.figures.losses == made.figures.losses
 
 
 def test_a_result_is_known_by_image_weights_and_settings_alone(world: None) -> None:

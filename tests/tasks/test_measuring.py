@@ -15,15 +15,10 @@ from cdp.data.sets import save_set
 from cdp.embedding.classes import class_pairs
 from cdp.errors import InputError
 from cdp.tasks import measuring
+from cdp.tasks.claims import comparisons_json
 from cdp.tasks.features import features
-from cdp.tasks.measuring import (
-    Measured,
-    SetComparison,
-    compare,
-    comparisons_json,
-    measure_set,
-    measured_of,
-)
+from cdp.tasks.measured import Measured, SetComparison
+from cdp.tasks.measuring import compare, measure_set, measured_of
 from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
 from tests.tasks.small_world import quick as quick
 
@@ -61,7 +56,8 @@ def test_class_pairs_stand_beside_the_figures(found: Measured) -> None:
 def test_what_was_measured_comes_back_equal_and_without_torch(found: Measured) -> None:
     assert measured_of("fresh", **OPTIONS).known() == found  # type: ignore[arg-type]
     told = without_torch(
-        "from cdp.tasks.measuring import SetComparison, measured_of, sentences\nfound ="
+        "from cdp.tasks.claims import sentences\nfrom cdp.tasks.measured import SetComparison\n"
+        "from cdp.tasks.measuring import measured_of\nfound ="
         f" measured_of('fresh', **{OPTIONS!r}).known(); sentences(SetComparison(found, found));"
         " print(found.result.figures['separation'].high)"
     )
@@ -159,10 +155,8 @@ def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_im
     cut = measure_set("larger", sizes=found.sizes, **options)  # type: ignore[arg-type]
     assert cut == pair.second
     again = measure_set("larger", sizes=found.sizes, **options | {"seed": 1})  # type: ignore[arg-type]
-    assert (
-        again.sizes == cut.sizes
-        and again.result.figures["separation"].value != cut.result.figures["separation"].value
-    )
+    assert again.sizes == cut.sizes
+    assert again.result.figures["separation"].value != cut.result.figures["separation"].value
 
 
 def test_a_set_whose_real_images_are_not_here_has_its_own_figures_and_says_why_the_others_are_missing(
@@ -188,11 +182,8 @@ def test_a_set_numbered_otherwise_has_the_same_figures_class_by_class(found: Mea
         "turned", image[part], np.argsort(order)[label[part]], class_names=[names[k] for k in order]
     )
     turned = measure_set("turned", **OPTIONS)  # type: ignore[arg-type]
-    assert (
-        turned.result == found.result
-        and turned.pairs == found.pairs
-        and turned.class_names == found.class_names
-    )
+    assert turned.result == found.result and turned.pairs == found.pairs
+    assert turned.class_names == found.class_names
     assert "by name" in turned.note and not found.note
 
 

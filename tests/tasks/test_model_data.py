@@ -34,13 +34,8 @@ def model(name: str = "mine", *, card: bool = True, classes: int = 3, **change: 
         json.dumps({"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"]})
     )
     if card:
-        said = {
-            "dataset": "pets",
-            "shape": [1, 8, 8],
-            "patch": 1,
-            "classes": classes,
-            "class_names": PETS[:classes],
-        }
+        said = {"dataset": "pets", "shape": [1, 8, 8], "patch": 1, "classes": classes}
+        said |= {"class_names": PETS[:classes]}
         (folder / "card.json").write_text(json.dumps(said | change))
     return folder
 

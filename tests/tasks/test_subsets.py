@@ -65,18 +65,10 @@ def test_a_subset_holds_those_images_in_their_order_and_names_its_parent_and_how
     digest = hashlib.sha256(
         mixed.image.tobytes() + np.asarray(mixed.label, np.int64).tobytes()
     ).hexdigest()
-    assert card["parent"] == {
-        "name": "mixed",
-        "count": 209,
-        "sha256": digest,
-        "config": {"seed": 3},
-    }
-    assert (card["kind"], card["subset"], card["dataset"], tags_of(card)) == (
-        "subset",
-        how,
-        DATASET,
-        ["odd", "zwei €"],
-    )
+    expected = {"name": "mixed", "count": 209, "sha256": digest, "config": {"seed": 3}}
+    assert card["parent"] == expected
+    wanted = ("subset", how, DATASET, ["odd", "zwei €"])
+    assert (card["kind"], card["subset"], card["dataset"], tags_of(card)) == wanted
     assert "3 of 209 images of mixed" in card["source"]
 
 
@@ -178,11 +170,8 @@ def test_preview_figures_are_those_of_the_saved_part_its_parent_and_a_random_par
     select("mixed", "sure", by="confidence", keep=100, balanced=False, **WORLD)
     for part, name in ((found.kept, "sure"), (found.parent, "mixed")):
         saved = measure_set(name, rows=200, **WORLD)
-        assert (part.result.figures, part.pairs, part.total) == (
-            saved.result.figures,
-            saved.pairs,
-            saved.total,
-        )
+        expected = (saved.result.figures, saved.pairs, saved.total)
+        assert (part.result.figures, part.pairs, part.total) == expected
     assert found.control.sizes == found.kept.sizes and found.comparisons[0].equal
     assert (
         found.kept.result.figures["separation"].value
@@ -220,11 +209,8 @@ def test_a_part_is_measured_by_an_encoder_that_did_not_choose_it_and_says_so_whe
         ASSETS / "encoders" / "fashion-mnist" / "standard", encoders_dir() / DATASET / "second"
     )
     other = preview_figures("mixed", by="confidence", **options, **WORLD)  # type: ignore[arg-type]
-    assert (
-        other.encoder == "second"
-        and "measured in the eyes of second" in other.note
-        and "flatters" not in other.note
-    )
+    assert other.encoder == "second" and "measured in the eyes of second" in other.note
+    assert "flatters" not in other.note
     assert other.kept.result.figures != alone.kept.result.figures
     with pytest.raises(InputError, match="keep fewer"):
         preview_figures("mixed", by="confidence", keep=len(mixed), balanced=False, **WORLD)

@@ -44,12 +44,8 @@ def test_a_run_leaves_classifiers_examples_checkpoints_and_a_record(tmp_path: Pa
         "robust_accuracy": last.best_robust,
         "clean_accuracy": (first, last)[last.best_epoch - 1].clean_accuracy,
     }
-    assert (record["n"], record["epsilon"], record["norm"], record["attack"]) == (
-        12,
-        0.05,
-        "linf",
-        "PGD-2",
-    )
+    expected = (12, 0.05, "linf", "PGD-2")
+    assert (record["n"], record["epsilon"], record["norm"], record["attack"]) == expected
     assert last.synthetic_images == last.images / 2 == 80
     assert states(tmp_path) == ["state-000000005.safetensors", "state-000000010.safetensors"]
     json.dumps(record, allow_nan=False)

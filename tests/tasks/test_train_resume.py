@@ -90,10 +90,8 @@ def test_a_damaged_checkpoint_falls_back_to_the_older_one(tmp_path: Path, damage
     expected = Told().run(config(), tmp_path / "whole")
     with pytest.raises(Cancelled):
         Told(8).run(config(), tmp_path / "run")
-    assert states(tmp_path / "run") == [
-        "state-000000005.safetensors",
-        "state-000000007.safetensors",
-    ]
+    wanted = ["state-000000005.safetensors", "state-000000007.safetensors"]
+    assert states(tmp_path / "run") == wanted
     newest = tmp_path / "run" / "checkpoints" / "state-000000007.safetensors"
     if damage == "others":
         save_file({"step": torch.tensor(7)}, newest)

@@ -110,11 +110,8 @@ def test_the_whole_pipeline_from_a_folder_of_diffusers_to_an_evaluated_classifie
         "pseudo-label", "made", "--encoder", "judge", "--min-confidence", 0.2, "--name", "labelled"
     )
     labelled = open_set("labelled")
-    assert (
-        labelled.class_names == tuple(NAMES)
-        and made["parent"] == "made"
-        and made["count"] == len(labelled) > 0
-    )
+    assert labelled.class_names == tuple(NAMES) and made["parent"] == "made"
+    assert made["count"] == len(labelled) > 0
 
     record = Told().run(
         parse(TrainConfig, TRAIN | {"synthetic": ["labelled"]}),
@@ -153,20 +150,15 @@ def test_labels_are_the_classifiers_own_and_the_rest_is_left_out() -> None:
     found = pseudo_labels_of(json.loads((made.folder / "card.json").read_text()))
     assert found is not None
     assert (found.images, found.kept, found.min_confidence) == (len(image), kept.sum(), threshold)
-    assert (
-        found.encoder.sha256 == encoder_on_device("standard", DATASET).sha256
-        and found.encoder.name == "standard"
-    )
+    assert found.encoder.sha256 == encoder_on_device("standard", DATASET).sha256
+    assert found.encoder.name == "standard"
     ends = [*(i / BINS for i in range(BINS)), 1.001]  # the last bin has the 1 as well
     assert found.histogram == tuple(
         int(((confidence >= low) & (confidence < high)).sum()) for low, high in pairwise(ends)
     )
     assert found.balance == tuple(int((predicted[kept] == value).sum()) for value in range(3))
-    assert (
-        made.card["parent"]["name"] == "made"
-        and made.card["dataset"] == DATASET
-        and made.class_names == tuple(NAMES)
-    )
+    assert made.card["parent"]["name"] == "made" and made.card["dataset"] == DATASET
+    assert made.class_names == tuple(NAMES)
 
 
 def test_another_network_says_how_often_it_agrees_and_the_same_one_is_not_independent() -> None:
@@ -203,10 +195,8 @@ def test_a_network_that_guided_the_images_is_named_where_it_labels_them() -> Non
         for name in ("guided", "part", "free")
         for encoder in ("standard", "judge")
     }
-    assert {key for key, found in told.items() if found and found.guided} == {
-        ("guided", "standard"),
-        ("part", "standard"),
-    }
+    expected = {("guided", "standard"), ("part", "standard")}
+    assert {key for key, found in told.items() if found and found.guided} == expected
 
 
 def test_what_a_stranger_wrote_on_a_card_is_not_taken_for_pseudo_labels() -> None:
@@ -340,19 +330,15 @@ def test_a_map_shows_images_without_labels_as_such() -> None:
     assert set(shown.label[shown.which == 0].tolist()) == {NO_LABEL} and set(
         shown.label[shown.which == 1].tolist()
     ) == {0, 1, 2}
-    assert shown.class_name(NO_LABEL) == "no label" and set(embedding_rows(shown, {})["class"]) == {
-        "no label",
-        *NAMES,
-    }
+    assert shown.class_name(NO_LABEL) == "no label"
+    assert set(embedding_rows(shown, {})["class"]) == {"no label", *NAMES}
     entries = {
         trace.name: trace
         for trace in embedding_scatter(shown, color_by="class", key="k").data
         if not trace.showlegend
     }
-    assert (
-        set(entries) == {"no label", *NAMES}
-        and len(entries["no label"].x) == (shown.which == 0).sum()
-    )
+    assert set(entries) == {"no label", *NAMES}
+    assert len(entries["no label"].x) == (shown.which == 0).sum()
 
 
 def test_label_free_figures_are_those_of_the_same_images_with_labels() -> None:
@@ -385,11 +371,8 @@ def test_a_live_generation_without_classes_has_no_labels_and_no_figure_of_classe
     )
     *frames, result = live(config)
     assert isinstance(result, LiveResult)
-    assert (
-        result.label is None
-        and result.guided_report.agreement is None
-        and result.guided_report.separation is None
-    )
+    assert result.label is None and result.guided_report.agreement is None
+    assert result.guided_report.separation is None
     assert result.guided_view is not None and len(result.guided_view.predicted) == 8
     assert all(frame.separation is None for frame in frames if not isinstance(frame, LiveResult))
 

@@ -27,20 +27,9 @@ def make_sets() -> None:
 
 
 def config(**change: Any) -> TrainConfig:
-    settings = {
-        "dataset": "small",
-        "synthetic": ["made"],
-        "real": 40,
-        "held_out": 12,
-        "fraction": 0.5,
-        "batch": 16,
-        "epochs": EPOCHS,
-        "validate_every": "1 epoch",
-        "epsilon": 0.05,
-        "attack_steps": 2,
-        "validation_steps": 2,
-        "precision": "fp32",
-    }
+    settings = {"dataset": "small", "synthetic": ["made"], "real": 40, "held_out": 12}
+    settings |= {"fraction": 0.5, "batch": 16, "epochs": EPOCHS, "validate_every": "1 epoch"}
+    settings |= {"epsilon": 0.05, "attack_steps": 2, "validation_steps": 2, "precision": "fp32"}
     return parse(TrainConfig, settings | change)
 
 

@@ -27,14 +27,8 @@ def make_world() -> None:
     """Training and test images of 8 x 8 px, a judge of them and another encoder called standard."""
     for name, seed in ((DATASET, 0), (f"{DATASET}-test", 5)):
         save_set(name, *tiny.images(60, seed), {"class_names": NAMES})
-    card = {
-        "format": 1,
-        "what": "encoder",
-        "dataset": DATASET,
-        "shape": [1, 8, 8],
-        "classes": 3,
-        "class_names": NAMES,
-    }
+    card = {"format": 1, "what": "encoder", "dataset": DATASET, "shape": [1, 8, 8], "classes": 3}
+    card |= {"class_names": NAMES}
     for seed, name in enumerate(("judge", "standard")):
         save_encoder(encoders_dir() / DATASET / name, tiny.classifier(seed), card)
 
