@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from benchmarks.scenes import Options
 from cdp.config.theory import TheoryConfig
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from playwright.sync_api import Page
 
 NAME, TITLE = "theory_page", "A slider of the Theory page"
@@ -24,13 +23,11 @@ SECONDS = 0.2
 SETTINGS: Mapping[str, dict[str, Any]] = {
     "the page's own settings": {},
     "l_2": {"norm": "l2"},
-    "label noise": {"label_noise": 0.2},
-    "l_2, label noise": {"norm": "l2", "label_noise": 0.2},
     "10,000 different coordinates": {"dim": 10_000, "nonzero": 10_000},
 }
+VIEWS = ("curves", "map", "needed", "picture", "coordinates", "guided")
 SHOWN = ("curves", "map", "needed", "guided")
-# From the key to the frame after the chart says something else, and from there to the simulated
-# points where the view has any.
+# From the key to the frame after the chart says something else.
 WATCH = """() => {
   window.answers = [];
   const chart = document.querySelector(".cdp-chart");
@@ -49,9 +46,10 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     Raises MissingError without a browser."""
     figures = []
     chosen = dict(list(SETTINGS.items())[:2]) if options.quick else SETTINGS
-    for told, change in chosen.items():
-        for view, make in _made().items():
-            figures.append(_figure(f"server, {told}: {view}", _moved(make, change, options.rounds)))
+    for name, change in chosen.items():
+        for view in VIEWS:
+            seconds = _moved(view, change, options.rounds)
+            figures.append(_figure(f"server, {name}: {view}", seconds))
     with tempfile.TemporaryDirectory() as folder, browsing(Path(folder)) as (page, server):
         for view in SHOWN:
             page.goto(f"{server.url}/theory?view={view}", wait_until="commit")
@@ -62,7 +60,7 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
                     bound=None,
                 )
             )
-    return figures, {"settings": chosen, "views": list(_made())}
+    return figures, {"settings": chosen, "views": list(VIEWS)}
 
 
 def _figure(name: str, seconds: list[float], bound: float | None = SECONDS) -> Figure:
@@ -71,40 +69,24 @@ def _figure(name: str, seconds: list[float], bound: float | None = SECONDS) -> F
     )
 
 
-def _moved(
-    make: Callable[[TheoryConfig], go.Figure], change: dict[str, Any], rounds: int
-) -> list[float]:
+def _moved(view: str, change: dict[str, Any], rounds: int) -> list[float]:
     """Seconds of the figure and its message, with another budget in every round: nothing is known
     before it."""
+    from cdp.theory.views import VIEWS as MODEL
+    from cdp.theory.views import points
     from cdp.ui.components.chart import pack
+    from cdp.ui.theory.page import drawn
 
-    found = []
+    seconds = []
     for number in range(rounds + 1):
         config = TheoryConfig(**{"epsilon": 0.2 + 0.01 * number, **change})
         began = time.perf_counter()
-        pack(make(config).to_json(), alt="")
-        found.append(time.perf_counter() - began)
-    return found[1:]  # the first imports
-
-
-def _made() -> Mapping[str, Callable[[TheoryConfig], go.Figure]]:
-    """What a view draws at once; simulated points come after it."""
-    from cdp.figures.theory import accuracy_curves, needed_curve
-    from cdp.figures.theory_map import accuracy_map, coordinate_lines
-    from cdp.figures.theory_plane import guided_mean, plane
-    from cdp.theory.geometry import coordinates, picture
-    from cdp.theory.views import curves, guided, heat_map, needed_table
-
-    return {
-        "curves": lambda c: accuracy_curves(curves(c), n=c.n, at=[None] * 3, learner=c.learner),
-        "map": lambda c: accuracy_map(heat_map(c), title="", note=c.learner),
-        "needed": lambda c: needed_curve(needed_table(c), here=c.separation, learner=c.learner),
-        "picture": lambda c: plane(picture(c)),
-        "coordinates": lambda c: coordinate_lines(
-            coordinates(c), epsilon=c.epsilon, norm=c.norm, n=c.n
-        ),
-        "guided": lambda c: guided_mean(guided(c), strength=c.strength, points=None),
-    }
+        rows = MODEL[view](config)
+        if view in ("curves", "guided"):
+            rows += points(config, view, lambda share: None)
+        pack(drawn(view, config, rows)[0].to_json(), alt="")
+        seconds.append(time.perf_counter() - began)
+    return seconds[1:]  # the first imports
 
 
 def _answers(page: Page, rounds: int) -> list[float]:

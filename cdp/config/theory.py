@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from cdp.config.fields import written
 from cdp.config.knobs import Frozen, knob
 
 Norm = Literal["linf", "l2"]
-Learner = Literal["averaging", "linf-threshold", "l2-optimal", "adversarial-logistic"]
+Learner = Literal["averaging", "linf-threshold", "adversarial-logistic"]
+TRAINED = "adversarial-logistic"
+"""The learner whose weights come from a training, so that it has no formula for few samples."""
 LEARNERS: dict[str, tuple[Learner, ...]] = {
     "linf": ("averaging", "linf-threshold", "adversarial-logistic"),
-    "l2": ("averaging", "l2-optimal", "adversarial-logistic"),
+    "l2": ("averaging", "adversarial-logistic"),
 }
-"""The learners that say something different under each norm; l2-optimal is averaging by another
-name."""
+"""Those that go with each norm. Under l2 the average is already the optimum for its samples."""
 MOST_DIMS, MOST_SAMPLES = 10_000, 10_000_000
 MOST_APART = 40.0
 """|mu| over sigma: real classes so far apart that nothing is left to learn."""
@@ -30,7 +33,7 @@ class TheoryConfig(Frozen):
     point."""
     epsilon: float = knob(0.25, "Attack budget", ge=0, le=100)
     """Radius of the attack, in the units of mu and sigma."""
-    dim: int = knob(500, "Dimension", unit="coordinates", ge=1, le=MOST_DIMS)
+    dim: int = knob(500, "Dimension", unit="coordinates", ge=2, le=MOST_DIMS)
     """Coordinates of x."""
     nonzero: int = knob(50, "Informative coordinates", unit="coordinates", ge=1, le=MOST_DIMS)
     """How many coordinates of the real mean mu are not 0."""
@@ -49,12 +52,9 @@ class TheoryConfig(Frozen):
     noise: float = knob(1.0, "Synthetic noise", ge=0.01, le=100, advanced=True)
     """Standard deviation s of every coordinate of synthetic x; the separation is kept, so m grows
     with it."""
-    label_noise: float = knob(0.0, "Label noise", ge=0, le=0.5)
-    """Share of synthetic labels that are flipped."""
     learner: Learner = knob("averaging", "Learner")
     """What is learned from n synthetic samples. linf-threshold soft-thresholds the average at the
-    budget; l2-optimal is the average; adversarial-logistic is adversarially trained logistic
-    regression, simulated only."""
+    budget; adversarial-logistic is adversarially trained logistic regression, simulated only."""
     ridge: float = knob(0.001, "Ridge", ge=1e-6, le=1, advanced=True)
     """Weight of |w|^2/2 in adversarially trained logistic regression; without it separable
     samples have no minimum."""
@@ -72,21 +72,52 @@ class TheoryConfig(Frozen):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        if self.nonzero > self.dim:
-            raise ValueError(
-                f"nonzero: {self.nonzero} informative coordinates do not fit into dim {self.dim}:"
-                " lower nonzero or raise dim"
-            )
-        if self.size > MOST_APART * self.sigma:
-            raise ValueError(
-                f"size: |mu| is {self.size / self.sigma:g} times sigma, at most {MOST_APART:g} are"
-                " possible: lower size or raise sigma"
-            )
-        if self.dim == 1 and self.angle not in (0, 180):
-            raise ValueError("angle: in one dimension it is 0 or 180: raise dim for any other")
-        if self.norm == "l2" and self.learner == "linf-threshold":
-            raise ValueError(
-                "learner: linf-threshold thresholds at an l_inf budget: choose norm linf, or the"
-                " learner l2-optimal"
-            )
+        for name, _, problem, remedy in _misfits(self.model_dump()):
+            raise ValueError(f"{name}: {problem}: {remedy}")
         return self
+
+
+def _misfits(values: Mapping[str, Any]) -> Iterator[tuple[str, Any, str, str]]:
+    """Settings that do not fit the others: name, a value that does, what is wrong, the remedy."""
+    dim, nonzero = values["dim"], values["nonzero"]
+    if nonzero > dim:
+        problem = f"{nonzero:,} informative coordinates do not fit into dim {dim:,}"
+        yield "nonzero", dim, problem, "lower nonzero or raise dim"
+    if values["size"] > MOST_APART * values["sigma"]:
+        problem = f"|mu| is at most {MOST_APART:g} times sigma"
+        yield "size", MOST_APART * values["sigma"], problem, "lower size or raise sigma"
+    if values["learner"] not in LEARNERS[values["norm"]]:
+        problem = f"{values['learner']} thresholds at an l_inf budget"
+        yield "learner", "averaging", problem, "choose norm linf or the learner averaging"
+
+
+def fitted(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values with those put right that do not fit the others, and a sentence for each."""
+    misfits = list(_misfits(values))
+    right = {name: value for name, value, _, _ in misfits}
+    notes = [
+        f"{name}: {wrong}, so it became {written(value)}." for name, value, wrong, _ in misfits
+    ]
+    return dict(values) | right, notes
+
+
+def matters(name: str, values: Mapping[str, Any], view: str | None) -> bool:
+    """Whether a setting changes anything in a view under the others; view None: in any of them."""
+    averaging, trained = values["learner"] == "averaging", values["learner"] == TRAINED
+    rules = {
+        "profile": values["nonzero"] > 1,
+        "ridge": trained,
+        # An average at the same separation has the same direction whatever its scale.
+        "noise": not averaging or view in (None, "picture", "coordinates"),
+    }
+    if view is not None:
+        rules |= {
+            "separation": view != "images",
+            "angle": view not in ("guided", "images"),
+            "strength": view == "guided",
+            "target": view == "needed",
+            "n": view != "needed",
+            "draws": view in ("curves", "guided") and not trained,
+            "seed": view not in ("map", "needed", "images"),
+        }
+    return rules.get(name, True)

@@ -4,43 +4,26 @@ else by the large-d formula, each by name; and how many samples a target takes."
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.theory import angles, large_d
-from cdp.theory.model import (
-    Floats,
-    Ints,
-    Problem,
-    Synthetic,
-    margins,
-    number,
-    sample_count,
-    soft_threshold,
-)
+from cdp.theory.model import Floats, Ints, Problem, Synthetic, margins, numbers, soft_threshold
 
 if TYPE_CHECKING:
     from cdp.config.theory import Learner
 
 Kind = Literal["exact", "asymptotic"]
-LEARNERS: tuple[Learner, ...] = (
-    "averaging",
-    "linf-threshold",
-    "l2-optimal",
-    "adversarial-logistic",
-)
-_MANY = 1e15
-"""What stands for the limit where weights stay random at every n."""
-_LOWEST, _HIGHEST, _PER_DECADE, _EACH, _NEAR = -6, 12, 8, 40, 0.1
-"""Where the n of a target is looked for: from and to, in decades about the n at which |m| sqrt(n) /
-s is 1, and how finely; under label noise every n up to 40; and how far from what a law says."""
-_AT_ONCE, _FEW = 16, 64
-"""Values of n that are looked at together, and of F that are summed one by one."""
+LEARNERS: tuple[Learner, ...] = ("averaging", "linf-threshold", "adversarial-logistic")
+_REACH = 7.0
+"""Standard deviations that are integrated over on either side."""
+_LARGEST = 1e7
+"""Ratios |m| sqrt(n) / s above this are the limit to all digits shown."""
+_AT_ONCE = 1 << 19
+"""Values of an integrand that are held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -52,82 +35,32 @@ class Expectation:
     kind: Kind
 
 
-@dataclass(frozen=True, eq=False)
-class Cases:
-    """M synthetic distributions of one problem: case j has the mean ``coefficients[j] @ basis`` and
-    n[j] samples. basis: (B, d); coefficients: (M, B); n: (M,) real numbers of 1 or more, or
-    infinity; noise, label_noise: as in Synthetic."""
-
-    problem: Problem
-    basis: Floats
-    coefficients: Floats
-    n: Floats
-    noise: float
-    label_noise: float = 0.0
-
-    @classmethod
-    def of(cls, problem: Problem, synthetic: Synthetic, n: Sequence[float] | Floats) -> Cases:
-        """One distribution at several n."""
-        count = np.asarray(n, np.float64)
-        basis, ones = synthetic.mean[None], np.ones((len(count), 1))
-        return cls(problem, basis, ones, count, synthetic.noise, synthetic.label_noise)
-
-    def rows(self, which: Floats | np.ndarray) -> Cases:
-        return replace(self, coefficients=self.coefficients[which], n=self.n[which])
-
-
 def expected(
     problem: Problem, synthetic: Synthetic, n: float, learner: Learner
 ) -> Expectation | None:
     """Expected robust accuracy of this learner on n samples; n = math.inf is the limit.
 
-    None where there is no formula: adversarial-logistic on finitely many samples, and in the limit
-    under label noise. Raises InputError for unknown learners, a mean that does not fit mu, and
-    linf-threshold under an l2 budget.
+    None for adversarial-logistic on finitely many samples, which has no formula. Raises InputError
+    for unknown learners, n below 1, a mean that does not fit mu, and linf-threshold under an l2
+    budget.
     """
     require_fit(problem, synthetic, learner)
-    count = sample_count(n)
-    if kind_of(problem, count, learner, synthetic.label_noise) is None:
+    require_count(n)
+    kind = kind_of(problem, n, learner)
+    if kind is None:
         return None
-    values, kind = expected_cases(Cases.of(problem, synthetic, [count]), learner)
+    one = np.ones((1, 1))
+    values = accuracies(problem, synthetic.mean[None], one, synthetic.noise, np.array([n]), learner)
     return Expectation(float(values[0]), kind)
 
 
-def expected_cases(cases: Cases, learner: Learner) -> tuple[Floats, Kind]:
-    """Expected robust accuracy in every case (M,), and how it was found: "asymptotic" where one of
-    them is. Only for learners with a formula (see kind_of)."""
-    problem = cases.problem
-    if learner in ("averaging", "l2-optimal"):
-        # A mean of 0, or labels of which half are flipped, leave an average that is random at every
-        # n: its limit is that of a very large n.
-        lost = (cases.label_noise == 0.5) | ~(cases.coefficients @ cases.basis).any(axis=1)
-        cases = replace(cases, n=np.where(np.isinf(cases.n) & lost, _MANY, cases.n))
-    limit = np.isinf(cases.n)
-    values = np.empty(len(cases.n))
-    kind: Kind = "exact"
-    if limit.any():
-        values[limit] = _limits(cases.rows(limit), learner)
-    if not limit.all():
-        finite = cases.rows(~limit)
-        finite_kind = kind_of(problem, float(finite.n[0]), learner, cases.label_noise)
-        if finite_kind is None:
-            raise InputError(
-                f"learner: {learner} has no formula for finitely many samples: simulate it"
-            )
-        kind = finite_kind
-        values[~limit] = _averaged(finite, learner, exact=kind == "exact")
-    return values, kind
-
-
-def kind_of(problem: Problem, n: float, learner: Learner, label_noise: float) -> Kind | None:
-    """How the expectation is found, None where it cannot be."""
-    if learner == "adversarial-logistic":
-        return "exact" if math.isinf(n) and not label_noise else None
-    # Without a budget the norms agree, and in one dimension both budgets move x by the same amount.
-    alike = problem.norm == "l2" or problem.epsilon == 0 or problem.dim == 1
-    if math.isinf(n) or (alike and (learner != "linf-threshold" or problem.epsilon == 0)):
+def kind_of(problem: Problem, n: float, learner: Learner) -> Kind | None:
+    """How the expectation is computed, None where it cannot be."""
+    if math.isinf(n):
         return "exact"
-    return "asymptotic"
+    if learner == "adversarial-logistic":
+        return None
+    return "exact" if problem.norm == "l2" or problem.epsilon == 0 else "asymptotic"
 
 
 def require_fit(problem: Problem, synthetic: Synthetic, learner: str) -> None:
@@ -136,8 +69,7 @@ def require_fit(problem: Problem, synthetic: Synthetic, learner: str) -> None:
         raise InputError(f"learner {learner!r} is unknown: choose {', '.join(LEARNERS)}")
     if learner == "linf-threshold" and problem.norm == "l2":
         raise InputError(
-            "learner: linf-threshold thresholds at an l_inf budget: choose norm linf, or the"
-            " learner l2-optimal"
+            "learner: linf-threshold thresholds at an l_inf budget: choose norm linf or averaging"
         )
     if len(synthetic.mean) != problem.dim:
         raise InputError(
@@ -146,13 +78,44 @@ def require_fit(problem: Problem, synthetic: Synthetic, learner: str) -> None:
         )
 
 
-def _limits(cases: Cases, learner: Learner) -> Floats:
-    """Weights without spread: the mean, or its soft threshold."""
+def require_count(n: object) -> None:
+    """Raises InputError for anything but a whole number of samples, or infinity for the limit."""
+    if n == math.inf:
+        return
+    count = numbers("n", n)
+    if count.ndim or count < 1 or count != np.floor(count):
+        raise InputError(f"n is {n}: pass a whole number of samples of 1 or more, or math.inf")
+
+
+def accuracies(
+    problem: Problem,
+    basis: Floats,
+    coefficients: Floats,
+    noise: float,
+    n: Floats,
+    learner: Learner,
+) -> Floats:
+    """Expected robust accuracy of M synthetic distributions of one problem. basis: (B, d);
+    coefficients: (M, B), case j has the mean ``coefficients[j] @ basis``; n: (M,) real numbers,
+    all finite or all infinite. Only where ``kind_of`` gives a kind."""
+    if np.isinf(n).all():
+        return _limits(problem, coefficients @ basis, learner)
+    spread = noise / np.sqrt(n)
+    if kind_of(problem, 1, learner) == "asymptotic":
+        threshold = problem.epsilon if learner == "linf-threshold" else 0.0
+        return _large_d(problem, basis, coefficients, spread, threshold)
+    means = coefficients @ basis
+    length = np.linalg.norm(means, axis=1)
+    cosine = means @ problem.mu / (length * np.linalg.norm(problem.mu))
+    toll = problem.epsilon / problem.sigma
+    return by_angle(problem.dim, length / spread, cosine, gain=problem.gain, toll=toll)
+
+
+def _limits(problem: Problem, weights: Floats, learner: Learner) -> Floats:
+    """Weights without spread: the mean, or the optimum for it."""
     from scipy.special import ndtr
 
-    problem = cases.problem
-    weights = cases.coefficients @ cases.basis * (1 - 2 * cases.label_noise)
-    if problem.norm == "linf" and learner in ("linf-threshold", "adversarial-logistic"):
+    if problem.norm == "linf" and learner != "averaging":
         weights = soft_threshold(weights, problem.epsilon)
     if problem.norm == "l2" and learner == "adversarial-logistic":
         # Its loss rises in every direction where the budget covers the mean, so it learns nothing.
@@ -160,165 +123,178 @@ def _limits(cases: Cases, learner: Learner) -> Floats:
     return np.asarray(ndtr(margins(weights, problem)))
 
 
-def _averaged(cases: Cases, learner: Learner, *, exact: bool) -> Floats:
-    """Given the share F of right labels less that of flipped ones, the average of n samples is N(F
-    m, s^2/n I) (docs/theory.md, 4); over F it is summed."""
-    problem = cases.problem
-    case, share, weight = _label_shares(cases)
-    spread = cases.noise / np.sqrt(cases.n[case])
-    coefficients = cases.coefficients[case] * share[:, None]
-    if not exact:
-        threshold = problem.epsilon if learner == "linf-threshold" else 0.0
-        values = large_d.averaged(problem, cases.basis, coefficients, spread, threshold=threshold)
-        return np.asarray(np.bincount(case, values * weight), np.float64)
-    length, size = _lengths(cases.basis, coefficients), float(np.linalg.norm(problem.mu))
-    along = coefficients @ (cases.basis @ problem.mu) / (size or 1.0)
-    cosine = np.divide(along, length, out=np.ones_like(along), where=length > 0)
-    values = angles.direction_expectation(
-        problem.dim,
-        length / spread,
-        np.clip(cosine, -1, 1),
-        gain=problem.gain,
-        toll=problem.epsilon / problem.sigma,
-    )
-    return np.asarray(np.bincount(case, values * weight), np.float64)
+def by_angle(dim: int, delta: Floats, cosine: Floats, *, gain: float, toll: float) -> Floats:
+    """E Phi(gain cos(w, u) - toll) for w ~ N(delta a, I_dim), a and u unit vectors with this cosine
+    (docs/theory.md, 5).
+
+    The angle phi of w to a has a density that depends on delta alone, which the cells of a map
+    share; omega, the cosine between the parts of w and of u beside a, is independent of it.
+    delta, cosine: (M,); gain, toll >= 0 -> (M,), to 1e-6 for gain up to 100.
+    """
+    from scipy.special import ndtr
+
+    unique, which = np.unique(np.minimum(delta, _LARGEST), return_inverse=True)
+    span = min(math.pi, 2 * _REACH / math.sqrt(dim - 1))
+    phi, mass = angles(dim, unique, min(1000, math.ceil(44 + (20 + 4 * gain) * span)))
+    omega, weight = _beside(dim, gain)
+    values = np.empty(len(delta))
+    block = max(1, _AT_ONCE // (phi.shape[1] * len(omega)))
+    for start in range(0, len(delta), block):
+        part = slice(start, start + block)
+        at, turn = phi[which[part]], np.clip(cosine[part, None], -1, 1)
+        level = gain * np.cos(at) * turn - toll
+        swing = gain * np.sin(at) * np.sqrt(1 - turn**2)
+        value = ndtr(level[..., None] + swing[..., None] * omega) @ weight
+        values[part] = (mass[which[part]] * value).sum(axis=1)
+    return values
 
 
-def _lengths(basis: Floats, coefficients: Floats) -> Floats:
-    """Of the means, (M,)."""
-    squares = np.einsum("mi,ij,mj->m", coefficients, basis @ basis.T, coefficients)
-    return np.sqrt(np.maximum(squares, 0.0))
+def angles(dim: int, delta: Floats, count: int) -> tuple[Floats, Floats]:
+    """Quadrature for the angle phi between w ~ N(delta a, I_dim) and a: delta (K,) -> nodes and
+    weights (K, count), which add up to 1. The density in polar coordinates, proportional to
+    rho^(d-1) sin^(d-2)(phi) exp(-((rho - delta cos phi)^2 + (delta sin phi)^2)/2), is summed over
+    the length rho."""
+    across, side = math.sqrt(dim - 1), delta[:, None]
+    least = max(across - _REACH, 0.0)
+    low = np.arctan2(least, side + _REACH)
+    high = np.arctan2(np.where(side < _REACH, least, across + _REACH), side - _REACH)
+    phi, weight = _gauss(low, high, count)
+    length = np.hypot(side, across)
+    rho, pace = _gauss(np.maximum(length - _REACH - 1, 0.0), length + _REACH + 1, 80)
+    log = (dim - 2) * np.log(np.sin(phi)) - np.square(side * np.sin(phi)) / 2
+    away = np.square(rho[:, None] - (side * np.cos(phi))[..., None]) / 2
+    log = log[..., None] + (dim - 1) * np.log(rho / length)[:, None] - away
+    log -= log.max(axis=(1, 2), keepdims=True)
+    mass = weight * (np.exp(log) * pace[:, None]).sum(axis=2)
+    return phi, mass / mass.sum(axis=1, keepdims=True)
 
 
-def _label_shares(cases: Cases) -> tuple[Ints, Floats, Floats]:
-    """Values of F with their weights, one after the other: case numbers, F, weights (K,)."""
-    count, rho = len(cases.n), cases.label_noise
-    if rho == 0:
-        return np.arange(count), np.ones(count), np.ones(count)
-    lengths = _lengths(cases.basis, cases.coefficients)
-    rules = [
-        _label_nodes(float(n), rho, steepness(cases.problem, length / cases.noise, rho))
-        for n, length in zip(cases.n, lengths, strict=True)
-    ]
-    case = np.repeat(np.arange(count), [len(values) for values, _ in rules])
-    return (
-        case,
-        np.concatenate([values for values, _ in rules]),
-        np.concatenate([weights for _, weights in rules]),
-    )
+@lru_cache(maxsize=16)
+def _beside(dim: int, gain: float) -> tuple[Floats, Floats]:
+    """Gauss quadrature for omega, one coordinate of a uniform unit vector in dim - 1 dimensions,
+    whose density is proportional to (1 - omega^2)^((dim-4)/2). In two dimensions it is -1 or 1."""
+    from scipy.special import roots_gegenbauer
+
+    if dim == 2:
+        return np.array([-1.0, 1.0]), np.full(2, 0.5)
+    reach = min(math.pi / 2, _REACH / math.sqrt(dim - 2))
+    omega, weight = roots_gegenbauer(min(300, math.ceil(8 + 4 * gain * reach)), (dim - 3) / 2)
+    return omega, weight / weight.sum()
 
 
-def steepness(problem: Problem, ratio: float, rho: float) -> float:
-    """How much accuracy changes within a standard deviation of F, rounded up to tenths. ratio:
-    |m|/s."""
-    moved = 2 * math.sqrt(rho * (1 - rho) / problem.dim) * ratio
-    return math.ceil(10 * moved * max(1.0, problem.gain)) / 10
+def _gauss(low: Floats, high: Floats, count: int) -> tuple[Floats, Floats]:
+    """Gauss-Legendre nodes and weights between ends (K, 1): (K, count)."""
+    points, weights = _legendre(count)
+    half = (high - low) / 2
+    return low + half * (points + 1), half * weights
 
 
-@lru_cache(maxsize=4096)
-def _label_nodes(n: float, rho: float, steep: float) -> tuple[Floats, Floats]:
-    """F = 1 - 2B/n, B ~ Binomial(n, rho): every count where they are few; else Gauss quadrature
-    from the recurrence of the Krawtchouk polynomials (Koekoek, Lesky and Swarttouw 2010, 9.11;
-    Golub and Welsch 1969); where accuracy is too steep for that, counts in equal steps."""
-    from scipy.linalg import eigh_tridiagonal
-    from scipy.stats import binom
+@lru_cache(maxsize=64)
+def _legendre(count: int) -> tuple[Floats, Floats]:
+    return np.polynomial.legendre.leggauss(count)
 
-    n = round(min(n, _MANY))
-    count = 8 + math.ceil(10 * steep)
-    if n > _FEW and steep <= 1:
-        k = np.arange(count, dtype=np.float64)
-        # Of (B - n rho)/n, so that large n lose no digits.
-        squares = k[1:] * rho * (1 - rho) * (n - k[1:] + 1)
-        points, vectors = eigh_tridiagonal(k * (1 - 2 * rho) / n, np.sqrt(squares) / n)
-        return 1 - 2 * rho - 2 * points, np.square(vectors[0])
-    spread = math.sqrt(n * rho * (1 - rho))
-    stride = max(1.0, math.floor(spread * max(0.01, min(0.8, 0.8 / max(steep, 1e-9)))))
-    low = max(0.0, math.floor(n * rho - angles.REACH * spread) - 8)
-    high = min(n, math.ceil(n * rho + angles.REACH * spread) + 8)
-    counts = np.arange(low, high + 1, stride)
-    weights = binom.pmf(counts, n, rho)
-    return 1 - 2 * counts / n, weights / weights.sum()
+
+def powers(mean: Floats, spread: Floats, threshold: float) -> tuple[list[Floats], list[Floats]]:
+    """E |S|^k and E sign(S) |S|^k for k = 0..4 of S = S_t(w), w ~ N(mean, spread^2), coordinate by
+    coordinate; threshold: t >= 0, 0 leaves w as it is; E |S|^0 is P(S is not 0). Exact (folded and
+    truncated normal)."""
+    from scipy.special import ndtr
+
+    def beyond(b: Floats) -> list[Floats]:
+        """E (z - b)_+^k for z ~ N(0, 1)."""
+        bell, tail = np.exp(-np.square(b) / 2) / math.sqrt(2 * math.pi), ndtr(-b)
+        result = [tail, bell - b * tail]
+        for k in range(2, 5):
+            result.append((k - 1) * result[k - 2] - b * result[k - 1])
+        return [np.maximum(part, 0.0) for part in result]
+
+    up, down = beyond((threshold - mean) / spread), beyond((threshold + mean) / spread)
+    pairs = [(spread**k, u, v) for k, (u, v) in enumerate(zip(up, down, strict=True))]
+    return [s * (u + v) for s, u, v in pairs], [s * (u - v) for s, u, v in pairs]
+
+
+def _large_d(
+    problem: Problem, basis: Floats, coefficients: Floats, spread: Floats, threshold: float
+) -> Floats:
+    """Averaged weights, or their soft threshold, under an l_inf budget (docs/theory.md, 6), where
+    coordinates that are alike are counted, not repeated."""
+    columns, counts = np.unique(np.vstack([problem.mu, basis]), axis=1, return_counts=True)
+    values = np.empty(len(coefficients))
+    block = max(1, _AT_ONCE // len(counts))
+    for start in range(0, len(values), block):
+        part = slice(start, start + block)
+        means, own = coefficients[part] @ columns[1:], spread[part, None]
+        values[part] = _by_moments(problem, columns[0], counts, means, own, threshold)
+    return values
+
+
+def _by_moments(
+    problem: Problem, mu: Floats, counts: Ints, means: Floats, spread: Floats, threshold: float
+) -> Floats:
+    """A = sum_i (mu_i w_i - epsilon |w_i|) and Q = sum_i w_i^2 are jointly Gaussian for many
+    coordinates; Phi(A / (sigma sqrt(Q))) is averaged with its argument expanded to second order.
+    mu, counts: (G,); means: (M, G); spread: (M, 1) -> (M,)."""
+    from scipy.special import ndtr
+
+    flat = problem.epsilon
+    size, signed = powers(means, spread, threshold)
+    gain = mu * signed[1] - flat * size[1]
+    a, q = gain @ counts, size[2] @ counts
+    var_a = ((mu**2 + flat**2) * size[2] - 2 * mu * flat * signed[2] - gain**2) @ counts
+    both = (mu * signed[3] - flat * size[3] - gain * size[2]) @ counts
+    var_q = (size[4] - size[2] ** 2) @ counts
+    none = np.zeros(len(means))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if threshold:  # the same moments given that w is not 0
+            none = np.exp(np.log(np.clip(1 - size[0], 0.0, 1.0)) @ counts)
+            some, a0, q0 = 1 - none, a, q
+            a, q = a0 / some, q0 / some
+            var_a = (var_a + a0**2) / some - a**2
+            both = (both + a0 * q0) / some - a * q
+            var_q = (var_q + q0**2) / some - q**2
+        root = problem.sigma * np.sqrt(q)
+        t = a / root
+        centre = t - both / (2 * root * q) + 3 * t * var_q / (8 * q**2)
+        variance = var_a / root**2 - t * both / (root * q) + t**2 * var_q / (4 * q**2)
+        value = ndtr(centre / np.sqrt(1 + np.maximum(variance, 0.0)))
+    return np.where(none < 1, none / 2 + (1 - none) * np.nan_to_num(value, nan=0.5), 0.5)
 
 
 def samples_needed(
-    problem: Problem,
-    synthetic: Synthetic,
-    target: float,
-    learner: Learner,
-    *,
-    near: float | None = None,
+    problem: Problem, synthetic: Synthetic, target: float, learner: Learner
 ) -> float | None:
     """The first n at which the expected robust accuracy reaches ``target`` (0 < target < 1), as a
-    real number; a whole one under label noise.
+    real number.
 
-    Looked for from n (|m|/s)^2 = 10^-6 to 10^12 in eighths of decades, and under label noise at
-    every n up to 40: a rise and fall between two of these is missed. None where no n reaches it;
-    the least n that is looked at where less would do: below 1 a single sample is more than enough.
-    For learners that average it obeys the c-squared law: twice the separation |m|/s at the same
-    direction needs a quarter of the samples (exactly without label noise, and approached for many
-    samples with it). near: what the law says, looked at first. Raises InputError as ``expected``
-    does, and for adversarial-logistic, which has no formula.
+    Looked for from n (|m|/s)^2 = 10^-6 to 10^12 in eighths of decades: a rise and fall between two
+    of these is missed. None where no n reaches it; the least n that is looked at where less would
+    do: below 1 a single sample is more than enough. For averages it obeys the c-squared law: twice
+    the separation |m|/s in the same direction needs a quarter of the samples. Raises InputError as
+    ``expected`` does, and for adversarial-logistic, which has no formula.
     """
     require_fit(problem, synthetic, learner)
-    if not 0 < number("target", target) < 1:
+    if not 0 < target < 1:
         raise InputError(f"target is {target:g}: pass a robust accuracy between 0 and 1")
+    require_formula(learner, "samples needed")
+    ratio = float(np.linalg.norm(synthetic.mean)) / synthetic.noise
+    grid, basis = 10 ** np.linspace(-6, 12, 145) / ratio**2, synthetic.mean[None]
+    for _ in range(8):  # each round looks 32 times closer
+        ones = np.ones((len(grid), 1))
+        values = accuracies(problem, basis, ones, synthetic.noise, grid, learner)
+        reached = np.flatnonzero(values >= target)
+        if not len(reached) and len(grid) > 33:
+            return None
+        first = int(reached[0]) if len(reached) else len(grid) - 1
+        if first == 0:
+            break
+        grid = np.geomspace(grid[first - 1], grid[first], 33)
+    return float(grid[0])
+
+
+def require_formula(learner: str, what: str) -> None:
+    """Raises InputError for the learner that has none."""
     if learner == "adversarial-logistic":
         raise InputError(
-            "learner: adversarial-logistic has no formula to solve for n: choose another, or"
-            " simulate over n"
+            f"learner: adversarial-logistic has no formula for {what}: choose averaging, or look at"
+            " its simulated curve"
         )
-    whole = synthetic.label_noise > 0
-
-    def values(n: Floats) -> Floats:
-        return expected_cases(Cases.of(problem, synthetic, n), learner)[0]
-
-    if near is not None and near > 2 * _EACH:
-        ends = near * np.array([1 - _NEAR, 1 + _NEAR])
-        ends = np.round(ends) if whole else ends
-        low, high = values(ends)
-        if low < target <= high:
-            return _crossing(values, float(ends[0]), float(ends[1]), target, whole=whole)
-    grid = _counts(synthetic, whole=whole)
-    for start in range(0, len(grid), _AT_ONCE):
-        reached = np.flatnonzero(values(grid[start : start + _AT_ONCE]) >= target) + start
-        if len(reached):
-            first = int(reached[0])
-            if first == 0:
-                return float(grid[0])
-            low, high = float(grid[first - 1]), float(grid[first])
-            return _crossing(values, low, high, target, whole=whole)
-    return None
-
-
-def _crossing(
-    values: Callable[[Floats], Floats], low: float, high: float, target: float, *, whole: bool
-) -> float:
-    """Where the target is reached between two n of which the second reaches it."""
-    from scipy.optimize import brentq
-
-    def short(exponent: float) -> float:
-        return float(values(np.array([math.exp(exponent)]))[0]) - target
-
-    ends = {math.log(low): -1.0, math.log(high): 1.0}  # rounding may turn the sign at an end
-
-    def distance(exponent: float) -> float:
-        return ends.get(exponent) or short(exponent)
-
-    if not whole:
-        return math.exp(brentq(distance, math.log(low), math.log(high), xtol=1e-9))
-    while high - low > 1:
-        middle = float(math.floor((low + high) / 2))
-        reaches = values(np.array([middle]))[0] >= target
-        low, high = (low, middle) if reaches else (middle, high)
-    return high
-
-
-def _counts(synthetic: Synthetic, *, whole: bool) -> Floats:
-    ratio = float(np.linalg.norm(synthetic.mean)) / synthetic.noise
-    unit = -2 * math.log10(ratio) if ratio > 0 else 0.0
-    count = (_HIGHEST - _LOWEST) * _PER_DECADE + 1
-    grid = 10 ** np.linspace(unit + _LOWEST, unit + _HIGHEST, count)
-    if not whole:
-        return np.asarray(grid)
-    each = np.arange(1.0, _EACH + 1)
-    return np.concatenate([each, np.unique(np.round(grid[(grid > _EACH) & (grid <= _MANY)]))])

@@ -7,6 +7,7 @@ the figures place a set on the theory's map; they do not predict its robust accu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ _LEAST = 4
 """Images a class: fewer have no spread worth the name."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FeatureEstimate:
     """The quantities of a set, each with a 95 % interval; Interval.n is the number of images.
 
@@ -30,8 +31,8 @@ class FeatureEstimate:
     has the same tr(S) and tr(S^2). dimension: effective, tr(S)^2/tr(S^2), 1 to D. angle: degrees
     between the class-mean differences of the set and of real images; ratio: c, separation over that
     of real images; real: separation of real images. All three None without real images, and the
-    angle also where the classes of either cannot be told apart. pairs: (K, K) separation of every
-    two classes, nan on the diagonal; classes: (K,) class numbers.
+    angle also where the classes of either cannot be told apart. pairs: every two class numbers with
+    the separation between them, nearest first.
     """
 
     separation: Interval
@@ -39,20 +40,18 @@ class FeatureEstimate:
     angle: Interval | None
     ratio: Interval | None
     real: Interval | None
-    pairs: Floats
-    classes: Ints
+    pairs: tuple[tuple[int, int, float], ...]
 
 
 def estimate_from_features(
     features: np.ndarray,
     labels: np.ndarray,
     *,
-    reference: np.ndarray | None = None,
-    reference_labels: np.ndarray | None = None,
+    reference: tuple[np.ndarray, np.ndarray] | None = None,
     seed: int = 0,
 ) -> FeatureEstimate:
-    """Estimate them from features (n, D) with labels (n,), and from those of real images (m, D)
-    with labels (m,) where given.
+    """Estimate them from features (n, D) with labels (n,), and from those of real images where
+    given: reference: their features (m, D) and labels (m,).
 
     What sampling adds to squared distances, to squared lengths under the cosine and to tr(S^2) is
     taken off, which for Gaussians leaves each without bias. Biased in small sets remain: what
@@ -67,38 +66,31 @@ def estimate_from_features(
     rows, numbers = _checked("features", features, labels)
     names = np.unique(numbers)
     own = _Jackknife(rows, np.searchsorted(names, numbers), len(names), seed)
-    if reference is None:
-        if reference_labels is not None:
-            raise InputError("reference_labels belong to no features: pass reference too")
-        return FeatureEstimate(
-            own.separation(), own.dimension(), None, None, None, own.all.pairs(), names
-        )
-    if reference_labels is None:
-        raise InputError("reference has no labels: pass reference_labels")
-    real_rows, real_numbers = _checked("reference", reference, reference_labels)
-    if real_rows.shape[1] != rows.shape[1]:
-        raise InputError(
-            f"reference has {real_rows.shape[1]} features where the set has {rows.shape[1]}: take"
-            " both from one encoder"
-        )
-    if missing := sorted(set(names.tolist()) - set(real_numbers.tolist())):
-        raise InputError(
-            f"reference_labels: class {missing[0]} of the set has no real images: choose real"
-            " images of the same classes"
-        )
-    stored = np.isin(real_numbers, names)
-    real = _Jackknife(
-        real_rows[stored], np.searchsorted(names, real_numbers[stored]), len(names), seed + 1
-    )
-    return FeatureEstimate(
-        own.separation(),
-        own.dimension(),
-        _angle(own, real),
-        _ratio(own, real),
-        real.separation(),
-        own.all.pairs(),
-        names,
-    )
+    apart = own.all.pairs()
+    pairs = [
+        (int(names[i]), int(names[j]), float(apart[i, j]))
+        for i, j in zip(*np.triu_indices(len(names), 1), strict=True)
+    ]
+    angle, ratio, real_separation = None, None, None
+    if reference is not None:
+        real_rows, real_numbers = _checked("reference", *reference)
+        if real_rows.shape[1] != rows.shape[1]:
+            raise InputError(
+                f"reference has {real_rows.shape[1]} features where the set has {rows.shape[1]}:"
+                " take both from one encoder"
+            )
+        if missing := sorted(set(names.tolist()) - set(real_numbers.tolist())):
+            raise InputError(
+                f"reference: class {missing[0]} of the set has no real images: choose real images"
+                " of the same classes"
+            )
+        shared = np.isin(real_numbers, names)
+        places = np.searchsorted(names, real_numbers[shared])
+        real = _Jackknife(real_rows[shared], places, len(names), seed + 1)
+        angle, ratio, real_separation = _angle(own, real), _ratio(own, real), real.separation()
+    ordered = tuple(sorted(pairs, key=lambda pair: pair[2]))
+    separation, dimension = own.separation(), own.dimension()
+    return FeatureEstimate(separation, dimension, angle, ratio, real_separation, ordered)
 
 
 def _checked(name: str, features: np.ndarray, labels: np.ndarray) -> tuple[Floats, Ints]:
@@ -121,8 +113,7 @@ def _checked(name: str, features: np.ndarray, labels: np.ndarray) -> tuple[Float
             f"{name} has {len(sizes)} classes, the smallest of {smallest} images: 2 classes of"
             f" {_LEAST} images each are needed"
         )
-    centred = rows.astype(np.float64)
-    return centred, numbers.astype(np.int64)
+    return rows.astype(np.float64), numbers.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,19 +147,8 @@ class _Summary:
         spread = np.bincount(numbers, np.square(lengths - traces[numbers]), classes) / (
             sizes * (sizes - 2)
         )
-        return cls(
-            means,
-            traces / sizes,
-            float(traces.mean()),
-            float(square),
-            float(spread.sum()) / classes**2,
-        )
-
-    @property
-    def apart(self) -> float:
-        """Mean over class pairs of |difference of true means|^2; can be negative where there is
-        none."""
-        return 2 * self.size / (len(self.means) - 1)
+        total, spare = float(traces.mean()), float(spread.sum()) / classes**2
+        return cls(means, traces / sizes, total, float(square), spare)
 
     @property
     def centred(self) -> Floats:
@@ -186,21 +166,19 @@ class _Summary:
 
     @property
     def squared_separation(self) -> float:
-        return self.apart / 4 / self.scale
+        """Mean over class pairs of (|difference of true means| / 2 s)^2; negative by chance where
+        there is none."""
+        return self.size / (len(self.means) - 1) / 2 / self.scale
 
     @property
     def dimension(self) -> float:
         return (self.total**2 - self.spare) / self.square
 
     def pairs(self) -> Floats:
-        differences = (
-            np.square(self.means[:, None] - self.means[None]).sum(axis=2)
-            - self.noise[:, None]
-            - self.noise[None]
-        )
-        result = np.sqrt(np.maximum(differences, 0.0) / 4 / self.scale)
-        np.fill_diagonal(result, np.nan)
-        return np.asarray(result)
+        """Separation of every two classes, (K, K)."""
+        squares = np.square(self.means[:, None] - self.means[None]).sum(axis=2)
+        squares -= self.noise[:, None] + self.noise[None]
+        return np.asarray(np.sqrt(np.maximum(squares, 0.0) / 4 / self.scale))
 
 
 class _Jackknife:
@@ -231,21 +209,13 @@ class _Jackknife:
             )
 
     def separation(self) -> Interval:
-        low, high = _bounds(
-            self.all.squared_separation, [item.squared_separation for item in self.without]
-        )
-        return _rooted(self.all.squared_separation, low, high, self.n)
+        return _rooted(lambda own, _: own.squared_separation, self)
 
     def dimension(self) -> Interval:
+        value, low, high = np.exp(_bounds(lambda own, _: float(np.log(own.dimension)), self))
         most = float(self.all.means.shape[1])
-        low, high = _bounds(
-            np.log(self.all.dimension), [float(np.log(item.dimension)) for item in self.without]
-        )
-        value, least, largest = (
-            min(max(float(bound), 1.0), most)
-            for bound in (self.all.dimension, np.exp(low), np.exp(high))
-        )
-        return Interval(value, least, largest, self.n)
+        value, low, high = np.clip((value, low, high), 1.0, most)
+        return Interval(float(value), float(low), float(high), self.n)
 
 
 def _angle(own: _Jackknife, real: _Jackknife) -> Interval | None:
@@ -255,23 +225,12 @@ def _angle(own: _Jackknife, real: _Jackknife) -> Interval | None:
     def cosine(first: _Summary, second: _Summary) -> float:
         """Of all class-mean differences at once; the two sets are independent, so their product
         needs no correction."""
-        length = first.size * second.size
-        return (
-            float((first.centred * second.centred).sum() / np.sqrt(length))
-            if min(first.size, second.size) > 0
-            else 0.0
-        )
+        if min(first.size, second.size) <= 0:
+            return 0.0
+        return float((first.centred * second.centred).sum() / np.sqrt(first.size * second.size))
 
-    value = cosine(own.all, real.all)
-    low, high = _bounds(
-        value,
-        [cosine(item, real.all) for item in own.without],
-        [cosine(own.all, item) for item in real.without],
-    )
-    nearest, middle, farthest = (
-        float(np.rad2deg(np.arccos(np.clip(bound, -1, 1)))) for bound in (high, value, low)
-    )
-    return Interval(middle, nearest, farthest, own.n)
+    value, low, high = np.rad2deg(np.arccos(np.clip(_bounds(cosine, own, real), -1, 1)))
+    return Interval(float(value), float(high), float(low), own.n)
 
 
 def _ratio(own: _Jackknife, real: _Jackknife) -> Interval:
@@ -280,35 +239,28 @@ def _ratio(own: _Jackknife, real: _Jackknife) -> Interval:
             "reference: its classes cannot be told apart in these features, so nothing can be"
             " measured against them: use another encoder"
         )
-
-    def squared(first: _Summary, second: _Summary) -> float:
-        return first.squared_separation / max(second.squared_separation, 1e-12)
-
-    value = squared(own.all, real.all)
-    low, high = _bounds(
-        value,
-        [squared(item, real.all) for item in own.without],
-        [squared(own.all, item) for item in real.without],
-    )
-    return _rooted(value, low, high, own.n)
+    return _rooted(lambda a, b: a.squared_separation / max(b.squared_separation, 1e-12), own, real)
 
 
-def _bounds(value: float, *without: list[float]) -> tuple[float, float]:
-    """95 % bounds by the delete-a-group jackknife (Efron and Tibshirani 1993, 11.5), the variances
-    of independent sets added."""
+def _bounds(of: _Figure, own: _Jackknife, real: _Jackknife | None = None) -> Floats:
+    """A figure of the set (and of the real images) and its 95 % bounds by the delete-a-group
+    jackknife (Efron and Tibshirani 1993, 11.5), the variances of independent sets added: (3,)."""
     from scipy.special import stdtrit
 
-    variance = sum(
-        (len(result) - 1) / len(result) * float(np.square(np.array(result) - np.mean(result)).sum())
-        for result in without
-    )
-    half = float(stdtrit(min(len(result) for result in without) - 1, 0.975)) * float(
-        np.sqrt(variance)
-    )
-    return value - half, value + half
+    second = real or own
+    parts = [[of(part, second.all) for part in own.without]]
+    if real is not None:
+        parts.append([of(own.all, part) for part in real.without])
+    variance = sum((len(part) - 1) * float(np.var(part)) for part in parts)
+    half = float(stdtrit(min(len(part) for part in parts) - 1, 0.975)) * np.sqrt(variance)
+    value = of(own.all, second.all)
+    return np.array([value, value - half, value + half])
 
 
-def _rooted(value: float, low: float, high: float, n: int) -> Interval:
+def _rooted(of: _Figure, own: _Jackknife, real: _Jackknife | None = None) -> Interval:
     """From the square to the thing itself, 0 where the square is below."""
-    root, least, most = (float(np.sqrt(max(bound, 0.0))) for bound in (value, low, high))
-    return Interval(root, least, most, n)
+    value, low, high = np.sqrt(np.maximum(_bounds(of, own, real), 0.0))
+    return Interval(float(value), float(low), float(high), own.n)
+
+
+_Figure = Callable[[_Summary, _Summary], float]

@@ -1,8 +1,7 @@
 """Adversarially trained logistic regression: the worst case inside the loss has a closed form, so
-training is one convex problem.
+training is one convex problem, with z_i = y_i x_i:
 
-    minimise over w:  mean_i log(1 + exp(-(z_i.w - epsilon |w|))) + ridge/2 |w|_2^2,    z_i = y_i
-    x_i,
+    minimise over w:  mean_i log(1 + exp(-(z_i.w - epsilon |w|))) + ridge/2 |w|_2^2
 
 where |w| is |w|_1 under l_inf and |w|_2 under l2 (docs/theory.md, 7). scipy's L-BFGS-B solves it;
 what it stopped at is judged by the subgradient.
@@ -10,127 +9,93 @@ what it stopped at is judged by the subgradient.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
 from cdp.errors import CdpError, InputError
-from cdp.theory.model import Floats, norm_name, number, numbers
+from cdp.theory.model import Floats, number, numbers
 
 MOST_CELLS = 10_000_000
 """Samples times coordinates that one training may hold in memory."""
 TOLERANCE = 1e-5
 """Largest entry that the smallest subgradient may have, in units of the largest entry of the loss's
 gradient at 0, or of 1; less under a small ridge, whose own pull must not drown in it."""
+Value = Callable[[Floats], tuple[float, Floats]]
 
 
-@dataclass(frozen=True, eq=False)
-class LogisticFit:
-    """weights: (d,); objective: its value there; residual: largest entry of the smallest
-    subgradient, 0 at the minimum; gap: how far the objective is from its minimum at most, by strong
-    convexity: |subgradient|^2 / (2 ridge)."""
-
-    weights: Floats
-    objective: float
-    residual: float
-    gap: float
-
-
-def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> LogisticFit:
-    """z: (n, d) samples times their labels. Raises InputError for senseless or too many numbers,
-    CdpError where the tolerance is missed."""
+def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> Floats:
+    """The weights (d,) of the minimum. z: (n, d) samples times their labels. Raises InputError for
+    senseless or too many numbers, CdpError where the tolerance is missed."""
     rows = numbers("z", z)
     if rows.ndim != 2 or not rows.size:
         raise InputError(f"z has shape {rows.shape}: pass samples times labels (n, d)")
     require_room(len(rows), rows.shape[1])
-    norm_name(norm)
     number("epsilon", epsilon, least=0)
     number("ridge", ridge, above=0)
     centre = rows.mean(axis=0)
-    tolerance = min(TOLERANCE, ridge / 10) * max(1.0, float(np.abs(centre).max()) / 2)
-    if (np.abs(centre).max() if norm == "linf" else np.linalg.norm(centre)) <= epsilon:
+    largest = float(np.abs(centre).max())
+    tolerance = min(TOLERANCE, ridge / 10) * max(1.0, largest / 2)
+    if (largest if norm == "linf" else np.linalg.norm(centre)) <= epsilon:
         w = np.zeros(rows.shape[1])  # the loss rises in every direction
     elif norm == "linf" and epsilon:
         w = _split(rows, epsilon, ridge, tolerance)
     else:
         w = _smooth(rows, centre, epsilon, ridge, tolerance)
-    slope = subgradient(w, rows, epsilon=epsilon, norm=norm, ridge=ridge)
-    residual = float(np.abs(slope).max())
+    residual = float(np.abs(subgradient(w, rows, epsilon=epsilon, norm=norm, ridge=ridge)).max())
     if residual > tolerance:
         raise CdpError(
             f"adversarial-logistic stopped at a subgradient of {residual:.1e}: raise ridge or use"
             " fewer coordinates"
         )
-    return LogisticFit(
-        w, _objective(w, rows, epsilon, norm, ridge), residual, float(slope @ slope) / (2 * ridge)
-    )
+    return w
 
 
-def require_room(n: float, dim: int) -> None:
-    """Raises InputError where n samples of ``dim`` coordinates are more than one training
-    may hold."""
-    if n * dim > MOST_CELLS:
+def require_room(n: float, dim: int, most: int = MOST_CELLS) -> None:
+    """Raises InputError where n samples of ``dim`` coordinates are more than ``most`` numbers."""
+    if n * dim > most:
         raise InputError(
-            f"n: adversarial-logistic holds at most {MOST_CELLS:,} numbers, so"
-            f" {MOST_CELLS // dim:,} samples of {dim:,} coordinates (given: {n:,.0f}): lower n"
-            " or dim"
+            f"n: adversarial-logistic takes at most {most:,} numbers here, so {most // dim:,}"
+            f" samples of {dim:,} coordinates (given: {n:,.0f}): lower n or dim"
         )
 
 
 def subgradient(w: Floats, z: Floats, *, epsilon: float, norm: str, ridge: float) -> Floats:
     """The subgradient of smallest size at w, (d,): 0 exactly at the minimum."""
-    from scipy.special import expit
-
-    pull = expit(-(z @ w - epsilon * _size(w, norm)))
-    toll = epsilon * float(pull.mean())
-    slope = ridge * w - pull @ z / len(z)
+    dual = float(np.abs(w).sum() if norm == "linf" else np.linalg.norm(w))
+    _, slope, toll = _loss(w, dual, z, epsilon, ridge)
     if norm == "linf":
         still = np.sign(slope) * np.maximum(np.abs(slope) - toll, 0.0)
         return np.where(w != 0, slope + toll * np.sign(w), still)
-    length = float(np.linalg.norm(w))
-    if length:
-        return np.asarray(slope + toll * w / length)
+    if dual:
+        return slope + toll * w / dual
     steep = float(np.linalg.norm(slope))
-    return np.asarray(slope * max(0.0, 1 - toll / steep)) if steep else slope
+    return slope * max(0.0, 1 - toll / steep) if steep else slope
 
 
-def _size(w: Floats, norm: str) -> float:
-    return float(np.abs(w).sum() if norm == "linf" else np.linalg.norm(w))
+def _loss(
+    w: Floats, dual: float, z: Floats, epsilon: float, ridge: float
+) -> tuple[float, Floats, float]:
+    """The objective, its gradient in w at a fixed |w| = ``dual``, and its derivative in |w|."""
+    from scipy.special import expit
 
-
-def _objective(w: Floats, z: Floats, epsilon: float, norm: str, ridge: float) -> float:
-    return float(
-        np.logaddexp(0.0, -(z @ w - epsilon * _size(w, norm))).mean() + ridge / 2 * (w @ w)
-    )
+    margin = z @ w - epsilon * dual
+    pull = expit(-margin)
+    value = float(np.logaddexp(0.0, -margin).mean() + ridge / 2 * (w @ w))
+    return value, ridge * w - pull @ z / len(z), epsilon * float(pull.mean())
 
 
 def _split(z: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
     """l_inf: w = u - v with u, v >= 0 makes |w|_1 the sum of both, and the problem smooth with
     bounds."""
-    from scipy.optimize import minimize
-    from scipy.special import expit
-
-    n, d = z.shape
+    d = z.shape[1]
 
     def value(both: Floats) -> tuple[float, Floats]:
-        w = both[:d] - both[d:]
-        margin = z @ w - epsilon * both.sum()
-        pull = expit(-margin)
-        slope = ridge * w - pull @ z / n
-        toll = epsilon * pull.mean()
-        return float(np.logaddexp(0.0, -margin).mean() + ridge / 2 * (w @ w)), np.concatenate(
-            [slope + toll, toll - slope]
-        )
+        loss, slope, toll = _loss(both[:d] - both[d:], float(both.sum()), z, epsilon, ridge)
+        return loss, np.concatenate([slope + toll, toll - slope])
 
-    split = minimize(
-        value,
-        np.zeros(2 * d),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(0, None)] * (2 * d),
-        options=_options(tolerance),
-    )
-    return np.asarray(split.x[:d] - split.x[d:])
+    both = _minimum(value, np.zeros(2 * d), tolerance, [(0, None)] * (2 * d))
+    return both[:d] - both[d:]
 
 
 def _smooth(z: Floats, centre: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
@@ -142,29 +107,25 @@ def _smooth(z: Floats, centre: Floats, epsilon: float, ridge: float, tolerance: 
     shorter step can be told from 0 either, and the answer is 0; its subgradient is judged like any
     other.
     """
-    from scipy.optimize import minimize
-    from scipy.special import expit
-
-    n = len(z)
 
     def value(w: Floats) -> tuple[float, Floats]:
         length = float(np.linalg.norm(w))
-        margin = z @ w - epsilon * length
-        pull = expit(-margin)
-        slope = ridge * w - pull @ z / n + epsilon * float(pull.mean()) * w / (length or 1.0)
-        return float(np.logaddexp(0.0, -margin).mean() + ridge / 2 * (w @ w)), slope
+        loss, slope, toll = _loss(w, length, z, epsilon, ridge)
+        return loss, slope + toll * w / (length or 1.0)
 
-    length = float(np.linalg.norm(centre))
+    length, at_zero = float(np.linalg.norm(centre)), float(np.log(2.0))
     start, decrease = centre / length, (length - epsilon) / 2
-    at_zero = float(np.log(2.0))
     while value(start)[0] >= at_zero:
         start, decrease = start / 2, decrease / 2
         if decrease < np.spacing(at_zero):
             return np.zeros_like(centre)
-    return np.asarray(
-        minimize(value, start, jac=True, method="L-BFGS-B", options=_options(tolerance)).x
-    )
+    return _minimum(value, start, tolerance)
 
 
-def _options(tolerance: float) -> dict[str, float]:
-    return {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 20, "ftol": 0.0, "gtol": tolerance / 10}
+def _minimum(value: Value, start: Floats, tolerance: float, bounds: object = None) -> Floats:
+    from scipy.optimize import minimize
+
+    options = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 20, "ftol": 0.0}
+    options["gtol"] = tolerance / 10
+    solved = minimize(value, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return np.asarray(solved.x)

@@ -10,22 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.theory.expectation import require_fit
+from cdp.theory.expectation import require_count, require_fit
 from cdp.theory.logistic import fit, require_room
-from cdp.theory.model import (
-    Floats,
-    Problem,
-    Synthetic,
-    best_accuracy,
-    margins,
-    sample_count,
-    soft_threshold,
-)
+from cdp.theory.model import Floats, Problem, Synthetic, best_accuracy, margins, soft_threshold
 from cdp.values.types import Interval
 
 if TYPE_CHECKING:
     from cdp.config.theory import Learner
 
+Seed = int | tuple[int, ...]
 _AT_ONCE = 1 << 20
 _MANY = 10**15
 """What stands for the limit: its average is the mean to seven digits."""
@@ -42,9 +35,9 @@ def simulate(
     learner: Learner,
     *,
     draws: int = 200,
-    seed: int | tuple[int, ...] = 0,
+    seed: Seed = 0,
     ridge: float = 1e-3,
-    report: Callable[[float], None] | None = None,
+    report: Callable[[float], None] = lambda share: None,
 ) -> Interval:
     """Mean robust accuracy of ``draws`` trainings on n samples each, with its 95 % interval;
     Interval.n is the number of draws.
@@ -54,16 +47,15 @@ def simulate(
 
     n: whole, or math.inf for the limit. ridge: of adversarial-logistic, in units of the synthetic
     noise. Memory does not grow with n, but for adversarial-logistic, which needs the samples: n
-    times d up to 10^7. report: called with the share of trainings done, after each block of them
-    (adversarial-logistic: each training). Raises InputError for more, for a seed that is no whole
-    number of 0 or more, and as ``expected`` does.
+    times d up to 10^7. report: called with the share of trainings done. Raises InputError for more,
+    and as ``expected`` does.
     """
     from scipy.special import ndtr, stdtrit
 
-    drawn = weights(
-        problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report
-    )
-    scores = np.concatenate([margins(w, problem) for w in drawn])
+    scores = np.empty(0)
+    for w in weights(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge):
+        scores = np.append(scores, margins(w, problem))
+        report(len(scores) / draws)
     values = np.asarray(ndtr(scores))
     value = float(values.mean())
     half = float(stdtrit(draws - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(draws)
@@ -99,89 +91,31 @@ def weights(
     learner: Learner,
     *,
     draws: int,
-    seed: int | tuple[int, ...],
+    seed: Seed,
     ridge: float = 1e-3,
-    report: Callable[[float], None] | None = None,
 ) -> Iterator[Floats]:
     """Blocks (b, d) of learned weights, ``draws`` rows in all. Arguments as in ``simulate``."""
     require_fit(problem, synthetic, learner)
-    if not isinstance(draws, int) or draws < 2:
-        raise InputError(f"draws is {draws!r}: pass a whole number of 2 or more")
-    done = 0
-    for block in _blocks(
-        problem,
-        synthetic,
-        int(min(sample_count(n), _MANY)),
-        learner,
-        draws,
-        _generator(seed),
-        ridge,
-    ):
-        done += len(block)
-        if report:
-            report(done / draws)
-        yield block
-
-
-def _generator(seed: int | tuple[int, ...]) -> np.random.Generator:
-    parts = seed if isinstance(seed, tuple) else (seed,)
-    if not parts or any(not isinstance(part, int | np.integer) or part < 0 for part in parts):
-        raise InputError(f"seed is {seed!r}: pass a whole number of 0 or more, or a tuple of them")
-    return np.random.default_rng(seed)
-
-
-def _blocks(
-    problem: Problem,
-    synthetic: Synthetic,
-    n: int,
-    learner: Learner,
-    draws: int,
-    rng: np.random.Generator,
-    ridge: float,
-) -> Iterator[Floats]:
+    require_count(n)
+    if draws < 2:
+        raise InputError(f"draws is {draws}: pass 2 or more")
+    rng, dim = np.random.default_rng(seed), problem.dim
     if learner == "adversarial-logistic":
-        yield from _trained(problem, synthetic, n, draws, rng, ridge)
+        require_room(n, dim)
+        if draws * n * dim > MOST_WORK:
+            raise InputError(
+                f"draws: {draws} trainings on {n:,} samples of {dim:,} coordinates take too long:"
+                " lower draws, n or dim"
+            )
+        epsilon = problem.epsilon / synthetic.noise
+        for _ in range(draws):
+            z = synthetic.mean / synthetic.noise + rng.standard_normal((int(n), dim))
+            yield fit(z, epsilon=epsilon, norm=problem.norm, ridge=ridge)[None]
         return
-    block = max(1, _AT_ONCE // problem.dim)
+    # The average of n samples times their labels is N(m, s^2/n I), so no sample is drawn.
+    spread, block = synthetic.noise / math.sqrt(min(n, _MANY)), max(1, _AT_ONCE // dim)
     for start in range(0, draws, block):
-        w = _averages(synthetic, n, min(block, draws - start), rng)
+        shape = (min(block, draws - start), dim)
+        noise = rng.standard_normal(shape, dtype=np.float32).astype(np.float64)
+        w = synthetic.mean + spread * noise
         yield soft_threshold(w, problem.epsilon) if learner == "linf-threshold" else w
-
-
-def _averages(synthetic: Synthetic, n: int, rows: int, rng: np.random.Generator) -> Floats:
-    """Averages of n samples times labels, (rows, d), by their exact distribution: no sample is
-    drawn."""
-    noise = rng.standard_normal((rows, len(synthetic.mean)), dtype=np.float32).astype(np.float64)
-    noise *= synthetic.noise / math.sqrt(n)
-    if not synthetic.label_noise:
-        return np.asarray(noise + synthetic.mean)
-    right = 1 - 2 * rng.binomial(n, synthetic.label_noise, rows) / n
-    return np.asarray(noise + right[:, None] * synthetic.mean)
-
-
-def _trained(
-    problem: Problem,
-    synthetic: Synthetic,
-    n: int,
-    draws: int,
-    rng: np.random.Generator,
-    ridge: float,
-) -> Iterator[Floats]:
-    require_room(n, problem.dim)
-    if draws * n * problem.dim > MOST_WORK:
-        raise InputError(
-            f"draws: {draws} trainings on {n:,} samples of {problem.dim:,} coordinates take too"
-            " long: lower draws, n or dim"
-        )
-    for _ in range(draws):
-        z = samples(synthetic, n, rng) / synthetic.noise
-        yield fit(
-            z, epsilon=problem.epsilon / synthetic.noise, norm=problem.norm, ridge=ridge
-        ).weights[None]
-
-
-def samples(synthetic: Synthetic, n: int, rng: np.random.Generator) -> Floats:
-    """n synthetic samples times their labels, flipped ones included: (n, d)."""
-    noise = rng.standard_normal((n, len(synthetic.mean))) * synthetic.noise
-    right = np.where(rng.random((n, 1)) < synthetic.label_noise, -1.0, 1.0)
-    return np.asarray(noise + right * synthetic.mean)

@@ -1,324 +1,211 @@
-"""The views of the model over n, separation, angle and guidance strength: lines by formula, points
-by simulation. Numbers for figures and tables, each with the word for how it was computed."""
+"""The views of the model as rows of numbers, which page, figures and command line all show: lines by
+formula, points by simulation, each with the word for how it was computed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from cdp.config.theory import MOST_SAMPLES, Learner, TheoryConfig
-from cdp.errors import InputError
-from cdp.theory import angles
-from cdp.theory.expectation import (
-    Cases,
-    Kind,
-    expected,
-    expected_cases,
-    kind_of,
-    samples_needed,
-    steepness,
-)
-from cdp.theory.geometry import second_axis
+from cdp.config.theory import MOST_SAMPLES, TRAINED, TheoryConfig
+from cdp.theory.expectation import accuracies, expected, kind_of, require_formula, samples_needed
 from cdp.theory.model import (
     Floats,
+    Problem,
     aside,
     beatable,
-    best_accuracy,
+    beside,
     degrees_between,
+    optimal_direction,
     optimum,
     problem_of,
+    robust_accuracy,
     synthetic_of,
-    turned,
     unit,
 )
-from cdp.theory.simulation import simulate
+from cdp.theory.simulation import simulate, weights
+from cdp.values.types import Interval
 
+Row = dict[str, Any]
+What = Literal["curves", "guided"]
 SEPARATIONS = (0.5, 1.0, 2.0)
 """Multiples of the settings' own separation that curves show."""
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 """Where guided means are simulated."""
-_WORK = 3_000_000
-"""Values of an integrand that a map may take, so that a slider is answered at once."""
+DRAWN_AT = tuple(10**k for k in range(8))
+TRAINED_AT, TRAININGS = (1, 10, 30, 100, 300, 1_000, 3_000), 20
+"""Where classifiers are trained for a curve, and how many for a point."""
+MOST_NUMBERS = 2_000_000
+"""Samples times coordinates of the largest of these trainings: each takes seconds at most."""
+LEAST, QUICK = 20, 2_400_000
+"""Draws behind a point of any other learner at least, and random numbers of all points together at
+most: a fraction of a second."""
 
 
-@dataclass(frozen=True, eq=False)
-class Points:
-    """Simulated robust accuracies with 95 % intervals. at: (P,) samples or strengths; value, low,
-    high: (P,); draws: trainings behind each."""
-
-    at: Floats
-    value: Floats
-    low: Floats
-    high: Floats
-    draws: int
-    kind: Literal["simulated"] = "simulated"
-
-
-@dataclass(frozen=True, eq=False)
-class AccuracyCurve:
-    """Robust accuracy against n at one separation. n: (N,) samples; value: (N,), None with kind
-    None where there is no formula; limit: at infinitely many samples with its kind, None where
-    unknown; best: what the best classifier of the real problem has; simulated: points, where they
-    are there."""
-
-    separation: float
-    learner: Learner
-    n: Floats
-    value: Floats | None
-    kind: Kind | None
-    limit: float | None
-    limit_kind: Kind | None
-    best: float
-    simulated: Points | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class HeatMap:
-    """Robust accuracy over separation and angle at n samples. separations: (S,); angles: (A,)
-    degrees; values: (A, S).
-
-    here, real: (separation, angle) of the settings and of real data themselves.
-    """
-
-    separations: Floats
-    angles: Floats
-    values: Floats
-    kind: Kind
-    n: int
-    here: tuple[float, float]
-    real: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Needed:
-    """Samples for the target at one separation. n: real, None where no n reaches it; law: what the
-    c-squared law says from the settings' own separation, None where that has no n."""
-
-    separation: float
-    n: float | None
-    law: float | None
-
-
-@dataclass(frozen=True)
-class NeededTable:
-    """rows by separation; kind: of their n; limit: robust accuracy at infinitely many samples,
-    which a target has to stay below; lawful: see ``lawful``."""
-
-    rows: tuple[Needed, ...]
-    kind: Kind
-    target: float
-    limit: float
-    lawful: Kind | None
-
-
-@dataclass(frozen=True, eq=False)
-class Guided:
-    """The synthetic mean moved from mu (strength 0) to the optimum's direction (1) and past it, at
-    the same separation.
-
-    strengths, angles (degrees to the optimum; nan where no direction beats guessing), limit
-    (infinitely many samples; nan where unknown, of kind limit_kind): (S,); value: (S,) at n
-    samples, None with kind None where there is no formula; means: (S, 2) in the plane of mu and the
-    optimum; best: what the best classifier has.
-    """
-
-    strengths: Floats
-    angles: Floats
-    value: Floats | None
-    kind: Kind | None
-    limit: Floats
-    limit_kind: Kind | None
-    means: Floats
-    n: int
-    best: float
-
-
-def curves(config: TheoryConfig) -> list[AccuracyCurve]:
-    """Robust accuracy against n from 1 to 10^7 at half the settings' own separation, at that and at
-    twice it, without points."""
-    problem, n = problem_of(config), np.unique(np.round(np.geomspace(1, MOST_SAMPLES, 57)))
-    kind = kind_of(problem, 1, config.learner, config.label_noise)
-    lines = []
+def curves(config: TheoryConfig) -> list[Row]:
+    """Robust accuracy against n from 1 to 10^7 and at infinity, at half the settings' own
+    separation, at that and at twice it. No line where there is no formula."""
+    problem, rows = problem_of(config), []
+    grid = np.union1d(np.round(np.geomspace(1, MOST_SAMPLES, 57)), [config.n])
     for factor in SEPARATIONS:
-        synthetic = synthetic_of(config, separation=config.separation * factor)
-        value = expected_cases(Cases.of(problem, synthetic, n), config.learner)[0] if kind else None
-        limit = expected(problem, synthetic, math.inf, config.learner)
-        lines.append(
-            AccuracyCurve(
-                config.separation * factor,
-                config.learner,
-                n,
-                value,
-                kind,
-                limit.value if limit else None,
-                limit.kind if limit else None,
-                best_accuracy(problem),
+        own = _at(config, separation=config.separation * factor)
+        synthetic, kind = synthetic_of(own), kind_of(problem, 1, config.learner)
+        for n in [grid, np.array([math.inf])] if kind else [np.array([math.inf])]:
+            basis, ones = synthetic.mean[None], np.ones((len(n), 1))
+            values = accuracies(problem, basis, ones, synthetic.noise, n, config.learner)
+            how = "exact" if math.isinf(n[0]) else kind
+            rows += [_curve_row(own, *each, how) for each in zip(n, values, strict=True)]
+    return rows
+
+
+def _curve_row(config: TheoryConfig, n: float, value: Any, kind: str | None = None) -> Row:
+    place = {"separation": config.separation, "learner": config.learner, "n": float(n)}
+    return place | robust_cells(value, kind)
+
+
+def robust_cells(value: float | Interval, kind: str | None = None) -> Row:
+    """A robust accuracy as cells of a row: by a formula of this kind, or simulated."""
+    simulated = value if isinstance(value, Interval) else None
+    shares = [simulated.value, simulated.low, simulated.high] if simulated else [value, None, None]
+    names = ("robust [%]", "robust low", "robust high")
+    cells = {
+        name: None if share is None else round(100 * float(share), 4)  # type: ignore[arg-type]
+        for name, share in zip(names, shares, strict=True)
+    }
+    draws = simulated.n if simulated else None
+    return cells | {"draws": draws, "kind": "simulated" if simulated else kind}
+
+
+def points(config: TheoryConfig, what: What, report: Callable[[float], None]) -> list[Row]:
+    """Simulated robust accuracies for the curves or for guidance, in rows as theirs; none where
+    trainings have no room. report: takes the share done."""
+    trained, room, rows = config.learner == TRAINED, MOST_NUMBERS // config.dim, []
+    marks: Sequence[float] = STRENGTHS
+    if what == "guided" and trained and config.n > room:
+        return []
+    if what == "curves":
+        marks = [n for n in TRAINED_AT if n <= room] if trained else DRAWN_AT
+    series = SEPARATIONS if what == "curves" else (1.0,)
+    most = QUICK // (len(series) * max(len(marks), 1) * config.dim)
+    draws = TRAININGS if trained else max(LEAST, min(config.draws, most))
+    for number, factor in enumerate(series):
+        own = _at(config, separation=config.separation * factor)
+        stream = number if what == "curves" else 202
+        for at, mark in enumerate(marks):
+            curve = what == "curves"
+            value = simulate(
+                problem_of(own),
+                synthetic_of(own, None if curve else _guided_direction(own, mark)),
+                mark if curve else own.n,
+                own.learner,
+                draws=draws,
+                seed=(own.seed, stream, at),
+                ridge=own.ridge,
             )
-        )
-    return lines
+            rows.append(
+                _curve_row(own, mark, value) if curve else _guided_row(own, mark, None, value)
+            )
+        report((number + 1) / len(series))
+    return rows
 
 
-def curve_points(
-    config: TheoryConfig, factor: float, marks: Sequence[int], *, draws: int
-) -> Points | None:
-    """Simulated robust accuracy at each n of ``marks``; None where there are none. factor: of the
-    settings' own separation, one of ``SEPARATIONS``."""
-    synthetic = synthetic_of(config, separation=config.separation * factor)
-    stream = SEPARATIONS.index(factor)
-    values = [
-        simulate(
-            problem_of(config),
-            synthetic,
-            n,
-            config.learner,
-            draws=draws,
-            seed=(config.seed, stream, at),
-            ridge=config.ridge,
-        )
-        for at, n in enumerate(marks)
-    ]
-    if not values:
-        return None
-    value, low, high = np.array([(each.value, each.low, each.high) for each in values]).T
-    return Points(np.asarray(marks, np.float64), value, low, high, draws)
-
-
-def heat_map(config: TheoryConfig) -> HeatMap:
+def heat_map(config: TheoryConfig) -> list[Row]:
     """Robust accuracy over separation (0.1 to 10, and the settings' own) and angle (0 to 90
-    degrees, or 180); coarser where a value takes long. Raises InputError for
-    adversarial-logistic."""
-    _require_formula(config.learner, "a map")
+    degrees, or 180). Raises InputError for adversarial-logistic."""
+    require_formula(config.learner, "a map")
     problem = problem_of(config)
-    low, high = min(0.1, config.separation), max(10.0, config.separation)
-    side = _side(config, math.sqrt(low * high))
-    separations = np.geomspace(low, high, side)
+    side = 41 if config.profile == "equal" or config.nonzero <= 1000 else 15  # what a slider allows
+    ends = min(0.1, config.separation), max(10.0, config.separation)
     degrees = np.linspace(0, 90 if config.angle <= 90 else 180, side)
-    if config.dim == 1:
-        degrees = np.array([0.0, 180.0])
-    turn = np.deg2rad(np.repeat(degrees, side))
-    lengths = np.tile(separations, len(degrees)) * config.noise * problem.gain
-    cases = Cases(
+    angle, separation = (
+        grid.ravel() for grid in np.meshgrid(degrees, np.geomspace(*ends, side), indexing="ij")
+    )
+    turn, length = np.deg2rad(angle), separation * config.noise * problem.gain
+    values = accuracies(
         problem,
         np.stack([optimum(problem), aside(problem)]),
-        np.stack([np.cos(turn), np.sin(turn)], axis=1) * lengths[:, None],
-        np.full(len(turn), float(config.n)),
+        np.stack([np.cos(turn), np.sin(turn)], axis=1) * length[:, None],
         config.noise,
-        config.label_noise,
+        np.full(len(turn), float(config.n)),
+        config.learner,
     )
-    values, kind = expected_cases(cases, config.learner)
-    real = (1.0, degrees_between(problem.mu, optimum(problem)))
-    here = (config.separation, config.angle)
-    shape = (len(degrees), side)
-    return HeatMap(separations, degrees, values.reshape(shape), kind, config.n, here, real)
+    return [
+        {
+            "separation": round(float(c), 6),
+            "angle [degrees]": round(float(a), 4),
+            "n": config.n,
+            "robust [%]": round(100 * float(value), 4),
+            "kind": kind_of(problem, config.n, config.learner),
+        }
+        for a, c, value in zip(angle, separation, values, strict=True)
+    ]
 
 
-def _side(config: TheoryConfig, separation: float) -> int:
-    """How many values a side a map may have, so that a slider is answered at once. separation:
-    where labels are flipped, as steep as on the average over the map."""
-    problem = problem_of(config)
-    if problem.dim == 1:
-        return 41
-    if kind_of(problem, 1, config.learner, 0.0) == "exact":
-        each = angles.nodes(problem.dim, problem.gain) * len(
-            angles.aside_nodes(problem.dim, 4 * problem.gain)[0]
-        )
-    else:
-        each = 4 * len(np.unique(problem.mu))
-    if config.label_noise:
-        each *= 8 + int(10 * steepness(problem, separation * problem.gain, config.label_noise))
-    return next((side for side in (41, 31, 21, 15) if side**2 * each <= _WORK), 11)
-
-
-def needed_table(config: TheoryConfig) -> NeededTable:
+def needed_table(config: TheoryConfig) -> list[Row]:
     """Samples that the target takes at eleven separations from a quarter of the settings' own to
-    eight times it: what the c-squared law says from the settings' own, which is solved for n, and
-    where the law is not exact the solution beside it. Raises InputError for adversarial-logistic.
-    """
-    _require_formula(config.learner, "samples needed")
-    problem, direction = problem_of(config), turned(problem_of(config), config.angle)
+    eight times it, None where no number does, and what the c-squared law says from the settings'
+    own. For averages the law is exact. Raises InputError for adversarial-logistic."""
+    require_formula(config.learner, "samples needed")
+    problem, lawful = problem_of(config), config.learner == "averaging"
 
-    def solved(c: float, law: float | None = None) -> float | None:
-        synthetic = synthetic_of(config, direction, c)
-        return samples_needed(problem, synthetic, config.target, config.learner, near=law)
+    def solved(c: float) -> float | None:
+        synthetic = synthetic_of(_at(config, separation=c))
+        return samples_needed(problem, synthetic, config.target, config.learner)
 
-    anchor = solved(config.separation)
-    limit = expected(problem, synthetic_of(config), math.inf, config.learner)
-    kind = kind_of(problem, 1, config.learner, config.label_noise)
-    assert limit is not None and kind is not None  # every learner but adversarial-logistic has both
-    rows = []
+    own, rows = solved(config.separation), []
     for c in (config.separation * 2.0 ** (k / 2) for k in range(-4, 7)):
-        law = None if anchor is None else anchor * (config.separation / c) ** 2
-        n = law if lawful(config) == "exact" else solved(c, law if lawful(config) else None)
-        rows.append(Needed(c, n, law))
-    return NeededTable(tuple(rows), kind, config.target, limit.value, lawful(config))
+        law = None if own is None else own * (config.separation / c) ** 2
+        rows.append(
+            {
+                "separation": c,
+                "target [%]": 100 * config.target,
+                "samples needed": law if lawful else solved(c),
+                "by the c-squared law": law,
+                "kind": kind_of(problem, 1, config.learner),
+            }
+        )
+    return rows
 
 
-def guided(config: TheoryConfig, strengths: Sequence[float] | None = None) -> Guided:
+def guided(config: TheoryConfig, strengths: Sequence[float] | None = None) -> list[Row]:
     """What guidance strength does: the direction of the synthetic mean is (1 - t) mu/|mu| + t
-    optimum/|optimum|, its separation stays.
-
+    optimum/|optimum|, its separation stays; robust accuracy at n samples and in the limit.
     strengths: t, by default 0 to 2 with the settings' own among them. The settings' own angle is
-    not used.
-    """
+    not used."""
     usual = np.union1d(np.round(np.linspace(0, 2, 41), 3), [config.strength])
     chosen = usual if strengths is None else np.asarray(strengths, np.float64)
-    if chosen.ndim != 1 or not chosen.size or not np.isfinite(chosen).all() or (chosen < 0).any():
-        raise InputError("strengths: pass numbers of 0 or more, 0 for mu and 1 for the optimum")
     problem = problem_of(config)
-    axes = np.stack([unit(problem.mu), second_axis(problem)])
     directions = np.stack([_guided_direction(config, t) for t in chosen])
+    axes = plane_axes(problem)
     means = directions @ axes.T * config.separation * config.noise * problem.gain
-    cases = Cases(
-        problem,
-        axes,
-        means,
-        np.full(len(chosen), float(config.n)),
-        config.noise,
-        config.label_noise,
-    )
-    value, kind = None, None
-    if kind_of(problem, config.n, config.learner, config.label_noise):
-        value, kind = expected_cases(cases, config.learner)
-    limit = np.full(len(chosen), math.nan)
-    limit_kind = kind_of(problem, math.inf, config.learner, config.label_noise)
-    if limit_kind:
-        endless = replace(cases, n=np.full(len(chosen), math.inf))
-        limit, limit_kind = expected_cases(endless, config.learner)
-    goal = optimum(problem)
-    far = [degrees_between(each, goal) if beatable(problem) else math.nan for each in directions]
-    return Guided(
-        chosen,
-        np.array(far),
-        value,
-        kind,
-        limit,
-        limit_kind,
-        means,
-        config.n,
-        best_accuracy(problem),
-    )
+    rows = []
+    for n in (float(config.n), math.inf):
+        if kind := kind_of(problem, n, config.learner):
+            count = np.full(len(chosen), n)
+            values = accuracies(problem, axes, means, config.noise, count, config.learner)
+            rows += [
+                _guided_row(config, t, direction, value, kind, n)
+                for t, direction, value in zip(chosen, directions, values, strict=True)
+            ]
+    return sorted(rows, key=lambda row: row["strength"])
 
 
-def guided_points(config: TheoryConfig, *, draws: int) -> Points:
-    """Simulated robust accuracy at each of ``STRENGTHS``."""
-    values = [
-        simulate(
-            problem_of(config),
-            synthetic_of(config, _guided_direction(config, t)),
-            config.n,
-            config.learner,
-            draws=draws,
-            seed=(config.seed, 202, at),
-            ridge=config.ridge,
-        )
-        for at, t in enumerate(STRENGTHS)
-    ]
-    value, low, high = np.array([(each.value, each.low, each.high) for each in values]).T
-    return Points(np.asarray(STRENGTHS), value, low, high, draws)
+def _guided_row(
+    config: TheoryConfig,
+    strength: float,
+    direction: Floats | None,
+    value: Any,
+    kind: str | None = None,
+    n: float | None = None,
+) -> Row:
+    problem, angle = problem_of(config), None
+    if direction is not None and beatable(problem):
+        angle = degrees_between(direction, optimum(problem))
+    count = config.n if n is None or math.isfinite(n) else math.inf
+    place = {"strength": round(float(strength), 6), "angle to the optimum": angle, "n": count}
+    return place | robust_cells(value, kind)
 
 
 def _guided_direction(config: TheoryConfig, strength: float) -> Floats:
@@ -326,23 +213,97 @@ def _guided_direction(config: TheoryConfig, strength: float) -> Floats:
     return unit((1 - strength) * unit(problem.mu) + strength * optimum(problem))
 
 
-def value_at(config: TheoryConfig) -> float | None:
-    """Expected robust accuracy for these settings; None where there is no formula."""
-    estimate = expected(problem_of(config), synthetic_of(config), config.n, config.learner)
+def picture(config: TheoryConfig, *, draws: int = 300) -> list[Row]:
+    """Means of both distributions, draws from them, and the learned and the optimal boundary with
+    the tube that an attack carries across, in the plane of mu (first axis) and of what the optimum
+    adds to it. Means, boundaries and their accuracies are exact.
+
+    Of a boundary w.x = 0: its unit normal in the plane; half the width of |w.x| <= epsilon |w|_dual
+    measured in the plane, infinite where w is at right angles to it; the share of w's squared
+    length in the plane. No optimal one where no classifier beats answering with one class.
+    """
+    problem, synthetic = problem_of(config), synthetic_of(config)
+    axes = plane_axes(problem)
+    rng = np.random.default_rng((config.seed, 101))
+    clouds = (("real", problem.mu, problem.sigma), ("synthetic", synthetic.mean, synthetic.noise))
+    rows = [_plane_row("mean", name, axes @ mean, 1, "exact") for name, mean, _ in clouds]
+    boundaries = [("learned", _learned(config))]
+    if beatable(problem):
+        boundaries.insert(0, ("optimal", optimal_direction(problem)))
+    for name, w in boundaries:
+        w = unit(w)
+        inside = axes @ w
+        length = float(np.linalg.norm(inside))
+        reach = config.epsilon * float(np.abs(w).sum() if config.norm == "linf" else 1.0)
+        figures = {
+            "tube half width": 0.0 if not reach else reach / length if length else math.inf,
+            "in the plane [%]": 100 * length**2,
+            "robust [%]": 100 * float(robust_accuracy(w, problem)),
+        }
+        normal = inside / length if length else np.array([1.0, 0.0])
+        rows.append(_plane_row("normal of the boundary", name, normal, None, "exact") | figures)
+    for name, mean, noise in clouds:
+        labels = np.where(rng.random(draws) < 0.5, -1, 1)
+        drawn = labels[:, None] * (axes @ mean) + noise * rng.standard_normal((draws, 2))
+        for point, label in zip(drawn, labels, strict=True):
+            rows.append(_plane_row("draw", name, point, int(label), "simulated"))
+    return rows
+
+
+def _plane_row(what: str, of: str, at: Floats, label: int | None, kind: str) -> Row:
+    place = {"along mu": round(float(at[0]), 6), "beside mu": round(float(at[1]), 6)}
+    empty: Row = {"tube half width": None, "in the plane [%]": None, "robust [%]": None}
+    return {"what": what, "of": of} | place | {"class": label, "kind": kind} | empty
+
+
+def plane_axes(problem: Problem) -> Floats:
+    """Unit vectors along mu, and at right angles to it in the plane that angles are turned in, on
+    the optimum's side. (2, d)"""
+    along = unit(problem.mu)
+    return np.stack([along, beside(along, optimum(problem), aside(problem))])
+
+
+def coordinates(config: TheoryConfig) -> list[Row]:
+    """The real mean, the optimum, the synthetic mean and one learned w, coordinate by coordinate,
+    largest |mu_i| first; in the units of mu, not brought to one length."""
+    problem = problem_of(config)
+    columns = {
+        "mu": problem.mu,
+        "optimum": optimal_direction(problem),
+        "synthetic mean": synthetic_of(config).mean,
+        "learned w": _learned(config),
+    }
+    order = np.argsort(-np.abs(problem.mu), kind="stable")
+    return [
+        {"rank": rank + 1, "coordinate": int(at)}
+        | {name: float(values[at]) for name, values in columns.items()}
+        for rank, at in enumerate(order)
+    ]
+
+
+def _learned(config: TheoryConfig) -> Floats:
+    """One training on n samples, (d,)."""
+    own = (problem_of(config), synthetic_of(config), config.n, config.learner)
+    blocks = weights(*own, draws=2, seed=(config.seed, 303), ridge=config.ridge)
+    return np.asarray(next(blocks)[0])
+
+
+def value_at(config: TheoryConfig, **change: float) -> float | None:
+    """Expected robust accuracy for these settings but for ``change``; None without a formula."""
+    own = _at(config, **change)
+    estimate = expected(problem_of(own), synthetic_of(own), change.get("n", own.n), own.learner)
     return None if estimate is None else estimate.value
 
 
-def lawful(config: TheoryConfig) -> Kind | None:
-    """How the c-squared law holds for these settings: exactly for averages, for many samples under
-    label noise ("asymptotic"), not for a learner with a threshold of its own (None)."""
-    if config.learner in ("averaging", "l2-optimal"):
-        return "asymptotic" if config.label_noise else "exact"
-    return None
+def _at(config: TheoryConfig, **change: float) -> TheoryConfig:
+    return config.model_copy(update=change)
 
 
-def _require_formula(learner: Learner, what: str) -> None:
-    if learner == "adversarial-logistic":
-        raise InputError(
-            f"learner: adversarial-logistic has no formula for {what}: choose averaging, or look at"
-            " its simulated curve"
-        )
+VIEWS: dict[str, Callable[[TheoryConfig], list[Row]]] = {
+    "curves": curves,
+    "map": heat_map,
+    "needed": needed_table,
+    "picture": picture,
+    "coordinates": coordinates,
+    "guided": guided,
+}

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy.stats import norm as normal
 
-from cdp.theory import Problem, Synthetic
+from cdp.theory.model import Problem, Synthetic
 
 
 def problem(
@@ -38,12 +38,11 @@ def mean_at(problem: Problem, cosine: float, length: float, seed: int = 1) -> np
 def averages_of_samples(
     made: Synthetic, n: int, draws: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Averages of n samples times their labels, every sample and every flip drawn: (draws, d)."""
+    """Averages of n samples times their labels, every sample drawn: (draws, d)."""
     d = len(made.mean)
     y = np.where(rng.random((draws, n, 1)) < 0.5, -1.0, 1.0)
     x = y * made.mean + made.noise * rng.standard_normal((draws, n, d))
-    given = np.where(rng.random((draws, n, 1)) < made.label_noise, -y, y)
-    return (given * x).mean(axis=1)
+    return (y * x).mean(axis=1)
 
 
 def accuracy(w: np.ndarray, problem: Problem) -> np.ndarray:

@@ -256,7 +256,7 @@ OLD: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "theory",
-        "norm=l2&angle=20.0&learner=l2-optimal&n=50000&view=needed&set=mine&encoder=judge",
+        "norm=l2&angle=20.0&learner=averaging&n=50000&view=needed&set=mine&encoder=judge",
         {"norm": "l2", "angle": 20.0, "n": 50000, "view": "needed", "encoder": "judge"},
     ),
     (

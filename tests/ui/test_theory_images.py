@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdp import paths
 from cdp.config.knobs import parse
 from cdp.config.theory import TheoryConfig
 from cdp.data.registry import load_split
 from cdp.data.sets import save_set
-from cdp.tasks.theory import Figures, Pair, Place, caveats, place_of, place_rows
+from cdp.tasks.theory import Place, caveats, place_of, place_rows
+from cdp.theory.from_features import FeatureEstimate
 from cdp.ui.kit.ask import side
 from cdp.ui.theory.images import LEAST, finding, matched, spotted
 from cdp.values.types import Interval
@@ -39,13 +39,13 @@ def some(value: float, half: float = 0.05) -> Interval:
 
 
 def placed(ratio: Interval | None = None, angle: Interval | None = None, **change: object) -> Place:
-    figures = Figures(
+    figures = FeatureEstimate(
         some(2.0),
         some(12.0, 1.0),
         angle,
         ratio,
         some(2.5) if ratio else None,
-        (Pair(0, 1, 1.25), Pair(0, 2, 2.5)),
+        ((0, 1, 1.25), (0, 2, 2.5)),
     )
     plain = {
         "name": "mine",
@@ -128,13 +128,6 @@ def test_the_model_can_be_set_to_the_images() -> None:
     assert app.button(key="theory_match").disabled
 
 
-def test_without_a_choice_the_first_set_of_explore_is_taken_in_the_judges_eyes() -> None:
-    app = page(**VIEW)
-    chosen = [box.value for box in app.selectbox if box.label in ("Sample set", "Encoder")]
-    assert chosen == ["fashion-mnist:test", "judge"]
-    assert address(app) == VIEW
-
-
 @pytest.mark.parametrize(
     ("params", "word"),
     [
@@ -156,14 +149,6 @@ def test_a_set_or_encoder_that_is_not_here_is_said_and_another_taken(
         "judge",
     ]
     assert address(app) == VIEW
-
-
-def test_a_set_that_is_damaged_says_so_where_the_map_would_be() -> None:
-    small_set("mine")
-    (paths.sets_dir() / "mine" / "image.npy").write_bytes(b"not an array")
-    app = page(**VIEW, set="mine", encoder="pixels")
-    assert [info for info in app.info if "mine" in str(info.value)]
-    assert not alts(app)
 
 
 def test_a_learner_without_a_map_still_shows_the_figures() -> None:

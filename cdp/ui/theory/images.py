@@ -3,25 +3,25 @@ model's map."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 
 from cdp.config.fields import fields_of, quoted
 from cdp.config.theory import MOST_APART, MOST_DIMS, TheoryConfig
-from cdp.config.titles import TITLES
 from cdp.tasks.theory import Place, caveats, place_of, place_rows
 from cdp.ui.kit.ask import Waiting, take_back
 from cdp.ui.kit.choices import Choices, read_choices
+from cdp.ui.kit.tables import numbers
 from cdp.ui.kit.words import plain
 from cdp.ui.theory.form import Theory
-from cdp.ui.theory.views import draw_chart, of, show_numbers
+from cdp.ui.theory.page import draw_chart, map_figure
 from cdp.values.types import Interval
 
 if TYPE_CHECKING:
-    from cdp.figures.theory_map import Placed
+    from cdp.figures.theory import Placed
 
 LEAST = 0.05
 """The smallest separation that has a place on the map's log axis."""
@@ -38,13 +38,12 @@ def settle(settings: Theory) -> None:
             " list."
         )
         settings.chosen = ""
-    wanted = settings.encoder
-    if wanted and wanted not in choices.eyes([set_of(settings, choices)]):
-        settings.encoder = ""
+    wanted, eyes = settings.encoder, choices.eyes([set_of(settings, choices)])
+    if wanted and wanted not in eyes:
         settings.notes.append(
-            f"encoder: {quoted(wanted)} is not here for this set, so"
-            f" {encoder_of(settings, choices)} is used."
+            f"encoder: {quoted(wanted)} is not here for this set, so {eyes[0]} is used."
         )
+        settings.encoder = ""
 
 
 def set_of(settings: Theory, choices: Choices) -> str:
@@ -52,47 +51,43 @@ def set_of(settings: Theory, choices: Choices) -> str:
     return settings.chosen or next(iter(choices.first_explored), "")
 
 
-def encoder_of(settings: Theory, choices: Choices) -> str:
-    """The encoder that sees it: the judge where there is one."""
-    return settings.encoder or choices.eyes([set_of(settings, choices)])[0]
-
-
 def images(settings: Theory, config: TheoryConfig) -> None:
     """Choose a set and an encoder; its figures, its place on the map, and what the model leaves
     out. Raises InputError or MissingError."""
     choices = read_choices()
     if not choices.explorable:
-        _empty()
+        with st.container(border=True, key="empty"):
+            st.markdown(
+                "**No images here**\n\nGenerate a sample set, or bring a data set of your own: then"
+                " it can be put on the map."
+            )
+            icon = ":material/arrow_forward:"
+            st.page_link("pages/generate.py", label="Generate images", icon=icon)
         return
-    _choose(settings, choices)
-    name, encoder = set_of(settings, choices), encoder_of(settings, choices)
-    place = place_of(name, encoder=encoder).known()
+    name, encoder = _choose(settings, choices)
+    place, pending = place_of(name, encoder=encoder).known(), Waiting()
     if place is None:
-        pending = Waiting()
         question = {"name": name, "encoder": encoder}
-        errand = pending.ask(f"Measuring {name}", "theory_place", question, what=encoder)
-        take_back("theory", [errand])
+        pending.ask(f"Measuring {name}", "theory_place", question, what=encoder)
+    take_back("theory", pending.errands)
+    if place is None:
         pending.show("theory_images_wait")
         st.skeleton(height=420)
         return
-    take_back("theory", [])
     _figures(place)
     _map(config, place)
     _match(settings, place)
     st.markdown("\n".join(f"- {plain(line)}" for line in caveats(place, encoder)))
-    show_numbers("images", "the images", lambda: place_rows(place))
+    rows = place_rows(place)
+    numbers("the images", lambda: rows, "theory-images.csv", key="theory_numbers_images")
 
 
-def _empty() -> None:
-    with st.container(border=True, key="empty"):
-        st.markdown("**No images here**")
-        st.markdown(
-            "Generate a sample set, or bring a data set of your own: then it can be put on the map."
-        )
-        st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
+def _choose(settings: Theory, choices: Choices) -> tuple[str, str]:
+    """The set and the encoder that sees it: the judge where there is one."""
+    name = set_of(settings, choices)
+    encoders, sets = choices.eyes([name]), list(choices.explorable)
+    encoder = settings.encoder or encoders[0]
 
-
-def _choose(settings: Theory, choices: Choices) -> None:
     def put(name: str, key: str) -> Callable[[], None]:
         def chosen() -> None:
             setattr(settings, name, st.session_state[key])
@@ -102,45 +97,35 @@ def _choose(settings: Theory, choices: Choices) -> None:
 
         return chosen
 
-    name = set_of(settings, choices)
-    encoders = choices.eyes([name])
-    key = (
-        f"theory_set_{settings.turn}",
-        f"theory_encoder_{settings.turn}_{choices.explorable[name]}",
-    )
     left, right = st.columns(2, gap="small")
+    key = f"theory_set_{settings.turn}"
     left.selectbox(
         "Sample set",
-        list(choices.explorable),
-        list(choices.explorable).index(name),
-        key=key[0],
-        on_change=put("chosen", key[0]),
+        sets,
+        sets.index(name),
+        key=key,
+        on_change=put("chosen", key),
         format_func=lambda item: item if item in choices.sets else f"{item} (real)",
         help="A saved set, or a real split.",
     )
+    key = f"theory_encoder_{settings.turn}_{choices.explorable[name]}"
     right.selectbox(
         "Encoder",
         encoders,
-        encoders.index(encoder_of(settings, choices)),
-        key=key[1],
-        on_change=put("encoder", key[1]),
+        encoders.index(encoder),
+        key=key,
+        on_change=put("encoder", key),
         format_func=lambda item: choices.titles.get(item, item),
         help="In whose features separation and angle are measured. The judge never guides.",
     )
+    return name, encoder
 
 
 def _figures(place: Place) -> None:
     figures = place.figures
-    ratio = (
-        ("Separation |m|/s", figures.separation)
-        if figures.ratio is None
-        else (
-            "Separation c",
-            figures.ratio,
-        )
-    )
+    absolute = ("Separation |m|/s", figures.separation, "")
     values = (
-        (*ratio, ""),
+        absolute if figures.ratio is None else ("Separation c", figures.ratio, ""),
         ("Angle to the real class means", figures.angle, "°"),
         ("Effective dimension", figures.dimension, ""),
     )
@@ -152,46 +137,34 @@ def _figures(place: Place) -> None:
 
 def _map(config: TheoryConfig, place: Place) -> None:
     """The map of the settings on the left, with the set on it."""
-    from cdp.figures.theory_map import accuracy_map
     from cdp.theory.model import degrees_between, optimum, problem_of
+    from cdp.theory.views import heat_map
 
     ratio, angle, problem = place.figures.ratio, place.figures.angle, problem_of(config)
     if ratio is None or angle is None:
         st.info(plain(f"{place.name} has no place on the map: {place.unplaced}."))
         return
     spot = spotted(place.name, ratio, angle, degrees_between(problem.mu, optimum(problem)))
-    cells = of("map", config, separation=max(ratio.value, LEAST), angle=spot.angle.value)
-    title, note = finding(place), TITLES[config.learner]
-    draw_chart("images", accuracy_map(cells, title=title, note=note, placed=spot))
+    at = {"separation": spot.separation.value, "angle": spot.angle.value}
+    config = config.model_copy(update=at)
+    draw_chart("images", map_figure(config, heat_map(config), finding(place), spot))
 
 
 def spotted(name: str, ratio: Interval, angle: Interval, off: float) -> Placed:
     """Where a set lies on the map. off: degrees between mu and the optimum. The set's angle is
     known to mu only: the whiskers cover every way in which it can add to ``off``, and the mark is
     where a turn at right angles to it leads."""
-    from cdp.figures.theory_map import Placed
+    from cdp.figures.theory import Placed
 
-    nearest = (
-        0.0 if angle.low <= off <= angle.high else min(abs(off - angle.low), abs(off - angle.high))
-    )
-    # The sum of both, or what is left of a full turn; no two directions are more than 180 degrees
-    # apart.
-    farthest = (
-        180.0
-        if angle.low <= 180 - off <= angle.high
-        else max(min(off + end, 360 - off - end) for end in (angle.low, angle.high))
-    )
-    middle = math.degrees(
-        math.acos(
-            max(-1.0, min(1.0, math.cos(math.radians(off)) * math.cos(math.radians(angle.value))))
-        )
-    )
-    c = Interval(
-        max(ratio.value, LEAST), max(ratio.low, LEAST), max(ratio.high, LEAST), ratio.n, ratio.level
-    )
-    return Placed(
-        name, c, Interval(middle, min(nearest, middle), max(farthest, middle), angle.n, angle.level)
-    )
+    ends = np.linspace(angle.low, angle.high, 361)
+    middle = float(np.rad2deg(np.arccos(np.cos(np.deg2rad(off)) * np.cos(np.deg2rad(angle.value)))))
+    low = min(middle, 0.0 if angle.low <= off <= angle.high else float(np.abs(off - ends).min()))
+    # The sum of both, or what is left of a full turn: no directions are over 180 degrees apart.
+    opposite = angle.low <= 180 - off <= angle.high
+    high = 180.0 if opposite else float(np.minimum(off + ends, 360 - off - ends).max())
+    value, least, most = (max(part, LEAST) for part in (ratio.value, ratio.low, ratio.high))
+    c = Interval(value, least, most, ratio.n)
+    return Placed(name, c, Interval(middle, low, max(middle, high), angle.n))
 
 
 def finding(place: Place) -> str:
@@ -200,15 +173,11 @@ def finding(place: Place) -> str:
     assert ratio is not None and angle is not None  # only such sets are on the map
     if ratio.value <= LEAST:
         return f"The classes of {place.name} cannot be told apart in these features"
-    same = ratio.low <= 1 <= ratio.high
-    than = (
-        "as separable as real images"
-        if same
-        else f"{'more' if ratio.value > 1 else 'less'} separable than real images"
-    )
+    word = "as separable as" if ratio.low <= 1 <= ratio.high else "more separable than"
+    word = "less separable than" if ratio.high < 1 else word
     return (
-        f"{place.name} is {than}, c = {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f}), its"
-        f" class means {angle.value:.0f}° from theirs"
+        f"{place.name} is {word} real images, c = {ratio.value:.2f} ({ratio.low:.2f} to"
+        f" {ratio.high:.2f}), its class means {angle.value:.0f}° from theirs"
     )
 
 
@@ -234,13 +203,7 @@ def _match(settings: Theory, place: Place) -> None:
 
 def matched(separation: float, dimension: float, sigma: float) -> dict[str, Any]:
     """Knobs of a model that is as separable and of as many dimensions, within their ranges."""
-
-    known = fields_of(TheoryConfig)
-    low, high = known["size"].low, known["size"].high
-    dim = min(max(2, round(dimension)), MOST_DIMS)
-    size = float(f"{separation * sigma:.3g}")
-    return {
-        "size": min(max(size, low or size), high or size, MOST_APART * sigma),
-        "dim": dim,
-        "nonzero": dim,
-    }
+    field, dim = fields_of(TheoryConfig)["size"], min(max(2, round(dimension)), MOST_DIMS)
+    size = max(float(f"{separation * sigma:.3g}"), field.low or 0.0)
+    most = min(field.high or size, MOST_APART * sigma)
+    return {"size": min(size, most), "dim": dim, "nonzero": dim}

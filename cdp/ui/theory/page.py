@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from cdp.config.theory import TheoryConfig
-from cdp.errors import CdpError, InputError
-from cdp.ui.components.chart import load_plotly
+from cdp.config.theory import TRAINED, TheoryConfig
+from cdp.config.titles import TITLES
+from cdp.errors import CdpError
+from cdp.ui.components.chart import chart, load_plotly
+from cdp.ui.kit.ask import Waiting, take_back
+from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.settings import to_link
-from cdp.ui.kit.tables import views
+from cdp.ui.kit.tables import numbers, views
 from cdp.ui.kit.words import plain
-from cdp.ui.theory.form import (
-    FORM,
-    IMAGES,
-    VIEWS,
-    Theory,
-    command,
-    draw,
-    reference,
-    settled,
-    theory,
-)
+from cdp.ui.theory.form import FORM, VIEWS, Theory, command, draw, reference
 from cdp.work.failures import sentence
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from cdp.theory.views import Row, What
 
 MODEL = r"""
 Real classes are two Gaussians, $x \mid y \sim N(y\mu, \sigma^2 I_d)$ with $y = \pm 1$; the
@@ -49,12 +50,16 @@ point along that optimum (for few, between it and $\mu$), and at a fixed directi
 $(\lVert m\rVert / s)^2\, n / d$ counts. Classes $c$ times more separable need $c^2$ times fewer
 samples.
 """
+MOST_NUMBERS = 1_000_000
+"""Samples times coordinates of a training that the page does itself."""
 
 
 def theory_page() -> None:
     """Everything below the title."""
-    settings = theory()
-    if settings.view == IMAGES:
+    settings = FORM.open()
+    if settings.fresh:
+        settings.fit()
+    if settings.view == "images":
         from cdp.ui.theory.images import settle
 
         settle(settings)
@@ -62,7 +67,6 @@ def theory_page() -> None:
     left, right = st.columns([4, 11], gap="large")
     with left:
         draw(settings)
-    config, wrong = _config(settings)
     with right, st.container(key="live"):
         views(
             "View",
@@ -71,69 +75,200 @@ def theory_page() -> None:
             lambda view: setattr(settings, "view", view),
             key=f"theory_view_{settings.turn}",
         )
-        later = _view(settings, config, wrong)
-    with left:
-        if config is not None:
-            _elsewhere(settings, config)
-    FORM.close(settings)
-    if later is not None:
-        later()
-        st.rerun()
-
-
-def _config(settings: Theory) -> tuple[TheoryConfig | None, str]:
-    """The settings, or why they do not fit together."""
-    try:
-        return settings.config(), ""
-    except InputError as error:
-        return None, str(error).removeprefix("settings: ")
-
-
-def _view(settings: Theory, config: TheoryConfig | None, wrong: str) -> Callable[[], None] | None:
-    """Draw the view; what is to be simulated once everything else is on the screen. Its errors
-    stand where its picture would."""
-    with st.container(key=f"theory_view_{settings.view}_body"):
-        if config is None:
-            st.error(plain(f"These settings do not fit together: {wrong}."))
-            return None
-        load_plotly()
-        asked = settled(config, settings.view)
-        try:
-            if settings.view == IMAGES:
-                from cdp.ui.theory.images import images
-
-                images(settings, asked)
-                return None
-            from cdp.ui.theory.views import DRAW, simulate
-
-            later = DRAW[settings.view](asked)
-        except (CdpError, OSError) as error:
-            st.info(plain(f"{sentence(error)[:1].upper()}{sentence(error)[1:]}."))
-            return None
-        finally:
+        with st.container(key=f"theory_view_{settings.view}_body"):
+            _view(settings)
             with st.expander("The model in four sentences", key="theory_model"):
                 st.markdown(MODEL)
                 st.caption(
                     "Our own derivation. It stands in full, each formula with the test that checks"
                     " it, in docs/theory.md of the project."
                 )
-    return None if later is None else lambda: simulate(asked, later)
+    if config := settings.config_or_none():
+        base = (st.context.url or "").partition("?")[0]
+        link = f"{base}?{urlencode(to_link(settings, every=True), safe=',:')}"
+        texts = {"As a reference": reference(config), "As a link, with every setting": link}
+        with left:
+            line = shlex.join(command(settings, config))
+            command_fold("theory", line, title="Cite, link, command line", more=_texts(texts))
+    FORM.close(settings)
 
 
-def _elsewhere(settings: Theory, config: TheoryConfig) -> None:
-    """What to cite, to send and to type, folded."""
-    base = (st.context.url or "").partition("?")[0]
-    link = f"{base}?{urlencode(to_link(settings, every=True), safe=',:')}"
-    with st.expander("Cite, link, command line", key="theory_command"):
-        st.markdown("**As a reference**")
-        st.code(reference(config), language=None, wrap_lines=True)
-        st.markdown(
-            "**As a link**",
-            help=(
-                "With every setting, so that it stays what it is where a later version has other"
-                " defaults."
-            ),
+def _texts(texts: dict[str, str]) -> Callable[[], None]:
+    def written() -> None:
+        for title, text in texts.items():
+            st.markdown(f"**{title}**")
+            st.code(text, language=None, wrap_lines=True)
+
+    return written
+
+
+def _view(settings: Theory) -> None:
+    """Draw the view; its errors stand where its picture would."""
+    load_plotly()
+    try:
+        if settings.view == "images":
+            from cdp.ui.theory.images import images
+
+            images(settings, settings.counting())
+        else:
+            _model_view(settings.view, settings.counting())
+    except (CdpError, OSError) as error:
+        text = sentence(error).removeprefix("settings: ")
+        st.info(plain(f"{text[:1].upper()}{text[1:]}."))
+
+
+def _model_view(view: str, config: TheoryConfig) -> None:
+    """The rows of a view, with simulated points where it has any: its chart, a caption, and the
+    numbers a click away."""
+    from cdp.theory.views import VIEWS as MODEL_VIEWS
+
+    trained = config.learner == TRAINED
+    if view in ("picture", "coordinates") and trained and config.n * config.dim > MOST_NUMBERS:
+        from cdp.theory.logistic import require_room
+
+        require_room(config.n, config.dim, MOST_NUMBERS)
+    rows, pending = MODEL_VIEWS[view](config), Waiting()
+    if view in ("curves", "guided"):
+        rows += _points(config, cast("What", view), pending)
+    take_back("theory", pending.errands)
+    figure, caption = drawn(view, config, rows)
+    draw_chart(view, figure)
+    if pending.errands:
+        pending.show("theory_wait")
+    st.caption(caption)
+    numbers(VIEWS[view].lower(), lambda: rows, f"theory-{view}.csv", key=f"theory_numbers_{view}")
+
+
+def _points(config: TheoryConfig, what: What, pending: Waiting) -> Sequence[Row]:
+    """Simulated points; trainings are the helper process's, and come once they are there."""
+    from cdp.tasks.theory import points_of
+
+    points = points_of(config, what)
+    if config.learner != TRAINED:
+        return points.get()
+    known = points.known()
+    if known is None:
+        question = {"what": what, "config": config.model_dump(mode="json")}
+        pending.ask("Training classifiers", "theory_points", question, what=f"{what} {config.dim}")
+    return known or []
+
+
+def drawn(view: str, config: TheoryConfig, rows: Sequence[Row]) -> tuple[go.Figure, str]:
+    """The figure of a view and the sentences under it."""
+    from cdp.figures import theory as figures
+    from cdp.theory.model import best_accuracy, problem_of
+    from cdp.theory.views import value_at
+
+    learner, linf = TITLES[config.learner], config.norm == "linf"
+    best = 100 * best_accuracy(problem_of(config))
+    if view == "curves":
+        figure = figures.accuracy_curves(rows, n=config.n, best=best, learner=learner)
+        return figure, _about_curves(config)
+    if view == "map":
+        return map_figure(config, rows, worth(config, rows[0]["kind"])), (
+            "Angle 0 is the direction of the robust optimum, or of mu where no direction beats"
+            " guessing; separation 1 is as far apart as real classes, in units of their noise."
         )
-        st.code(link, language=None, wrap_lines=True)
-        st.markdown("**From the command line**")
-        st.code(shlex.join(command(settings, config)), language="bash", wrap_lines=True)
+    if view == "needed":
+        limit, lawful = value_at(config, n=float("inf")) or 0.0, config.learner == "averaging"
+        own: dict[str, Any] = {"here": config.separation, "limit": 100 * limit, "lawful": lawful}
+        return figures.needed_curve(rows, learner=learner, **own), (
+            "Below 1 one sample is more than enough. A target above all that the learner comes to"
+            " in this direction is reached by no number of samples."
+        )
+    if view == "picture":
+        own = {"sigma": config.sigma, "noise": config.noise}
+        learned = next(row for row in rows if row["of"] == "learned")
+        return figures.plane(rows, norm=config.norm, epsilon=config.epsilon, **own), (
+            "The plane is spanned by mu and the optimum. Of the learned w's squared length"
+            f" {learned['in the plane [%]']:.0f} % lie in it, the rest in the other"
+            f" {config.dim - 2:,} dimensions. What an attack gains there widens the band, which is"
+            " drawn as wide as it is felt in the plane."
+        )
+    if view == "coordinates":
+        own = {"epsilon": config.epsilon, "norm": config.norm, "n": config.n}
+        return figures.coordinate_lines(rows, **own), (
+            "An l_inf attack moves every coordinate by epsilon at once, so a coordinate of mu that"
+            " is smaller than that does harm: the optimum leaves it out."
+            if linf
+            else "An l_2 attack moves x by epsilon in one direction, so no coordinate is worth"
+            " leaving out: the optimum is mu itself."
+        )
+    own = {"strength": config.strength, "best": best, "learner": learner}
+    return figures.guided_mean(rows, **own), _about_guidance(config, rows)
+
+
+def draw_chart(name: str, figure: go.Figure) -> None:
+    """A figure whose headings a screen reader says."""
+    notes = [str(note.text).replace("<br>", " ") for note in figure.layout.annotations]
+    alt = ". ".join(html.unescape(re.sub(r"<[^>]*>", "", text)) for text in notes)
+    chart(figure, key=f"theory_chart_{name}", alt=alt.replace("\u00a0", " "))
+
+
+def map_figure(
+    config: TheoryConfig, rows: Sequence[Row], title: str, placed: Any = None
+) -> go.Figure:
+    """The map, with the mark of the settings or of a measured set."""
+    from cdp.figures.theory import accuracy_map
+    from cdp.theory.model import degrees_between, optimum, problem_of
+
+    problem = problem_of(config)
+    real = degrees_between(problem.mu, optimum(problem))
+    own: dict[str, Any] = {"learner": TITLES[config.learner], "real": real, "placed": placed}
+    return accuracy_map(rows, title=title, here=(config.separation, config.angle), **own)
+
+
+def worth(config: TheoryConfig, kind: str) -> str:
+    """What the present angle costs and what twice the separation gains, in points of robust
+    accuracy."""
+    from cdp.theory.views import value_at
+
+    changes = [("angle", config.angle), ("angle", 0.0), ("separation", 2 * config.separation)]
+    here, straight, wide = (100 * (value_at(config, **{k: v}) or 0.0) for k, v in changes)
+    verb = "gains" if wide >= here else "costs"
+    gained = f"twice the separation {verb} {abs(wide - here):.1f} points ({kind})"
+    if config.angle == 0:
+        return f"{here:.1f} % at c = {config.separation:g} along the optimum; {gained}"
+    verb = "costs" if straight >= here else "gains"
+    return f"An angle of {config.angle:g}° {verb} {abs(straight - here):.1f} points; {gained}"
+
+
+def _about_guidance(config: TheoryConfig, rows: Sequence[Row]) -> str:
+    start = rows[0]["angle to the optimum"]
+    if start is None:
+        return (
+            "The budget is larger than what tells the classes apart. Lower the attack budget or"
+            " raise the size of mu to see guidance at work."
+        )
+    if start < 0.5:
+        return (
+            "Under these settings mu is the optimum's direction. Choose the decaying profile and"
+            " the l_inf norm to see them part."
+        )
+    text = (
+        "Guidance that rewards what survives an attack would move the generator's class means from"
+        " mu (0) towards the robust optimum (1); more than that goes past it. The separation is"
+        " kept, so what changes is the direction alone."
+    )
+    formula = [row for row in rows if row["kind"] != "simulated" and row["n"] == config.n]
+    if not formula:
+        return text
+    best = max(formula, key=lambda row: row["robust [%]"])["strength"]
+    return f"{text} From n = {config.n:,} samples this learner does best at strength {best:.3g}."
+
+
+def _about_curves(config: TheoryConfig) -> str:
+    if config.learner == TRAINED:
+        return (
+            "This learner has no formula, so its curve is simulated: every point is the mean of"
+            " trainings solved to tolerance."
+        )
+    if config.learner == "linf-threshold":
+        return (
+            "This learner compares the average with the budget, so more separation is not the same"
+            " as more samples."
+        )
+    return (
+        "At a fixed direction only (|m|/s)² n/d counts: a curve at twice the separation is the same"
+        " curve moved to a quarter of n."
+    )
