@@ -77,7 +77,6 @@ TITLES: Mapping[str, str] = {
     "correlated": "Correlated",
     "averaging": "Averaging",
     "linf-threshold": "Averaging, soft-thresholded",
-    "l2-optimal": "l_2-optimal (averaging)",
     "adversarial-logistic": "Adversarially trained logistic regression",
 }
 """A value that is not here is shown as it is."""
