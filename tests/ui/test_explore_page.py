@@ -3,31 +3,16 @@ map, numbers, a part, and broken links."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from cdp.data.sets import list_sets, open_set, save_set
-from cdp.ui.kit.ask import side
-from tests.ui.pages import control, drawn_until, opened, ran, served, texts
-
-
-@pytest.fixture(autouse=True)
-def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A server that has served a page before, and helper processes of this test's own home."""
-    served(monkeypatch)
-    side.clear()
-    yield
-    for kind in ("maps", "looks", "now"):
-        side(kind).close()
-    side.clear()
+from tests.ui.pages import control, drawn_until, opened, ran, texts
 
 
 @pytest.fixture
-def sets(world: None) -> None:
+def sets(server: None) -> None:
     """Three classes that lie apart in one set and close together in the other."""
     rng = np.random.default_rng(0)
     label = np.arange(120) % 3
@@ -51,7 +36,7 @@ def kept(sets: str = "tight") -> AppTest:
     return explored(sets, "Keep a part", "nearest to the threshold")
 
 
-def test_without_sets_the_page_says_what_to_do() -> None:
+def test_without_sets_the_page_says_what_to_do(server: None) -> None:
     app = opened("explore")
     assert "Nothing shown yet" in texts(app) and "generate some first" in texts(app)
     assert app.button(key="explore_show").label == "Show"
@@ -100,6 +85,6 @@ def test_dropping_duplicates_alone_keeps_all_the_others(sets: None) -> None:
     assert "Saved 120 images" in texts(app)
 
 
-def test_real_splits_alone_have_no_part_to_keep() -> None:
+def test_real_splits_alone_have_no_part_to_keep(server: None) -> None:
     app = opened("explore", sets="fashion-mnist:test", view="Keep a part")
     assert "Real splits are kept whole" in texts(app)

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from cdp import paths
 from cdp.config.lab import rounded
 from cdp.data.sets import delete_set
 from cdp.tasks.lab_images import save_upload
-from cdp.ui.kit.ask import side, withdraw
+from cdp.ui.kit.ask import withdraw
 from cdp.ui.lab import result
 from cdp.values.types import usual_budget
 from cdp.work.helper import Errand, Helper
@@ -32,7 +30,7 @@ from tests.tasks.lab_world import (
     make_world,
     smallest_budget,
 )
-from tests.ui.pages import control, drawn_until, opened, ran, served, texts
+from tests.ui.pages import address, control, drawn_until, opened, ran, texts
 
 USUAL = usual_budget(1)
 LARGEST = rounded(3 * rounded(USUAL))
@@ -40,25 +38,15 @@ LARGEST = rounded(3 * rounded(USUAL))
 
 
 @pytest.fixture(autouse=True)
-def world(
-    cdp_home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[None]:
-    """A server that has served a page before, and a data set of one's own. The helper process is
-    the real one only where a test says so with ``helped``: it takes seconds to start; else one that
-    never answers."""
-    served(monkeypatch)
+def world(server: None, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """A data set of one's own. The helper process is the real one only where a test says so with
+    ``helped``: it takes seconds to start; else one that never answers."""
     st.cache_data.clear()
     if "helped" not in request.fixturenames:
-        monkeypatch.setattr(
-            "cdp.ui.kit.ask.Helper",
-            lambda: Helper([sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]),
-        )
+        deaf = [sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]
+        monkeypatch.setattr("cdp.ui.kit.ask.Helper", lambda: Helper(deaf))
         monkeypatch.setattr(result, "PATIENCE", 0.0)
-    side.clear()
     make_world()
-    yield
-    side("now").close()
-    side.clear()
 
 
 @pytest.fixture
@@ -78,11 +66,6 @@ def compute(**change: Any) -> None:
     smallest_budget(asked)
 
 
-def param(app: AppTest, name: str) -> str | None:
-    value = app.query_params.get(name)
-    return value[0] if isinstance(value, list) else value
-
-
 def budget(app: AppTest) -> Any:
     return app.select_slider[0]
 
@@ -98,12 +81,12 @@ def test_the_first_visit_shows_the_shipped_robust_encoder_beside_the_standard_on
     ]
     assert budget(app).value == 0.1
     drawn_until(app, "Stands.", "Fooled.", "smallest budget found")
-    params = [param(app, name) for name in ("model", "second", "row")]
+    params = [address(app).get(name) for name in ("model", "second", "row")]
     assert params == ["robust", "standard", "4"]
     # A budget at which the robust one falls too; the smallest budget does not depend on it.
     budget(app).set_value(0.3).run()
     drawn_until(app, "Fooled.", without="Stands.")
-    assert param(app, "epsilon") == "0.3"
+    assert address(app).get("epsilon") == "0.3"
 
 
 def test_a_training_comes_first_and_its_budget_is_the_scale_of_a_data_set_without_a_convention() -> (
@@ -123,7 +106,7 @@ def test_a_click_sets_the_budget_to_the_smallest_that_fools() -> None:
     app = toys()
     assert "smallest budget found" in texts(app) or "none found" in texts(app)
     app.button(key="lab_jump_0").click().run()
-    assert float(param(app, "epsilon") or 0) == least.epsilon == budget(app).value
+    assert float(address(app).get("epsilon") or 0) == least.epsilon == budget(app).value
     assert "Fooled." in texts(app) and "turns grey into" in texts(app)
     assert app.button(key="lab_jump_0").disabled
 
@@ -140,7 +123,7 @@ def test_the_buttons_go_round_within_a_class() -> None:
     rows = []
     for name in ("lab_next", "lab_next", "lab_next", "lab_next", "lab_previous", "lab_random"):
         app.button(key=name).click().run()
-        rows.append(int(param(app, "row") or 0))
+        rows.append(int(address(app).get("row") or 0))
     assert rows[:5] == [5, 8, 11, 2, 11] and rows[5] % 3 == 2
     control(app, "Only class").set_value(0).run()
     assert control(app, "Row").value == 0
@@ -154,13 +137,13 @@ def test_a_targeted_attack_offers_every_class_but_the_images_own() -> None:
     assert "its target" in texts(app) or "does not reach light" in texts(app)
     # On an image of that class the aim is left open.
     app.button(key="lab_next").click().run()
-    assert control(app, "Towards").value is None and param(app, "target") is None
+    assert control(app, "Towards").value is None and address(app).get("target") is None
 
 
 def test_another_norm_begins_at_its_own_budget() -> None:
     app = toys(epsilon="0.02")
     ran(control(app, "Norm").set_value("l2"))
-    assert param(app, "epsilon") is None and param(app, "norm") == "l2"
+    assert address(app).get("epsilon") is None and address(app).get("norm") == "l2"
     assert budget(app).label.startswith("Attack budget :gray[l_2")
 
 
@@ -172,7 +155,7 @@ def test_an_uploaded_image_comes_back_by_its_link_and_is_missed_when_it_is_gone(
     assert control(app, "True class").options[0] == "what each model says"
     (paths.cache_dir() / "lab-images" / f"{key}.npy").unlink()
     app = toys(image=key)
-    assert "not on this machine any more" in texts(app) and param(app, "image") is None
+    assert "not on this machine any more" in texts(app) and address(app).get("image") is None
 
 
 @pytest.mark.parametrize(

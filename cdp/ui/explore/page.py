@@ -14,8 +14,7 @@ from cdp.ui.kit.ask import ask
 from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.tables import views
-from cdp.ui.kit.words import plain
-from cdp.work.failures import sentence
+from cdp.ui.kit.words import plain, sentence_of
 
 _DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(
     zip(VIEWS, (mapview.show, numbers.show, numbers.show_pairs, keep.show), strict=True)
@@ -50,7 +49,7 @@ def view(settings: Explored, config: ExploreConfig) -> None:
     try:
         _DRAW[settings.view](config)
     except (CdpError, OSError) as error:
-        st.error(plain(f"{sentence(error)}."))
+        st.error(plain(sentence_of(error)))
 
 
 def unlabelled(config: ExploreConfig, choices: Choices) -> None:

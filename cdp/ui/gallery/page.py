@@ -18,18 +18,16 @@ from cdp.ui.gallery.parts import (
     OPEN,
     ask_delete,
     facts,
-    generation_line,
     go,
     heading,
     thumbnail,
 )
+from cdp.ui.generate.runs import generation_runs
 from cdp.ui.kit.attempts import tell
 from cdp.ui.kit.frame import link
-from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted
 from cdp.work.failures import sentence
-from cdp.work.records import Run, list_runs
 
 SHOWN = 24
 """Cards before "Show more": each one reads a few images from disk the first time."""
@@ -41,7 +39,7 @@ def show() -> None:
     st.title("Gallery", anchor=False)
     tell(DELETED)
     say_imported()
-    generations()
+    generation_runs("Background generations", unfinished=True)
     lines = {entry.name: GalleryLine(entry) for entry in list_sets()}
     name, beside = st.query_params.get(OPEN), st.query_params.get(BESIDE)
     if name:
@@ -128,36 +126,3 @@ def _card(line: GalleryLine) -> None:
 def _import() -> None:
     with st.expander("Import images", key="gallery_import"):
         import_form(go, usual=UPLOAD)
-
-
-def generations() -> None:
-    """Background generations that are not done: progress, stop and resume. Nothing where there is
-    none."""
-    runs = _unfinished()
-    if runs:
-        going = moving(runs)
-        st.fragment(_draw_generations, run_every=POLL_SECONDS if going else None)(going)
-    else:
-        said()
-
-
-def _unfinished() -> list[Run]:
-    return [run for run in list_runs() if run.kind == "generate" and run.state != "finished"]
-
-
-def _draw_generations(going: frozenset[str]) -> None:
-    """going: runs that were on their way when the page was drawn; once that changes, the whole page
-    is drawn anew."""
-    runs = _unfinished()
-    if moving(runs) != going:
-        st.rerun()
-    st.subheader("Background generations", anchor=False)
-    said()
-    for run in runs:
-        with st.container(border=True, key=f"run-{run.id}"):
-            st.markdown(f"**{plain(run.name)}**")
-            st.progress(share(run), generation_line(run))
-            if run.error:
-                st.error(plain(run.error))
-            with st.container(horizontal=True):
-                buttons(run, "batch")

@@ -14,10 +14,8 @@ from cdp.ui.gallery.entries import GalleryLine
 from cdp.ui.kit import markup
 from cdp.ui.kit.attempts import attempt
 from cdp.ui.kit.images import grid_png
-from cdp.ui.kit.runlist import state_line
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted
-from cdp.work.records import Run
 
 OPEN, BESIDE = "set", "with"
 """Query parameters: the set that is open, and the one shown beside it. A link to a set is its
@@ -27,12 +25,6 @@ THUMBNAILS = 10
 DELETED = "gallery_deleted"
 GAP = 2
 """Screen pixels between images."""
-
-
-def generation_line(run: Run) -> str:
-    """One line on where a generation stands."""
-    rate = run.progress.rate if run.progress and run.state == "running" else None
-    return state_line(run, None, f"{rate:.0f} images/s" if rate else "")
 
 
 def go(name: str | None = None, beside: str | None = None) -> None:

@@ -12,32 +12,29 @@ from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.tasks.generate_warnings import warnings
 from cdp.tasks.sources import dataset_of_generation
-from cdp.ui.gallery.parts import generation_line
 from cdp.ui.generate.form import FORM, Generation, controls, opened, restored
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results, take_away
+from cdp.ui.generate.runs import generation_runs
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.engine import engine
-from cdp.ui.kit.frame import link, nothing_yet, warned
-from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
+from cdp.ui.kit.frame import nothing_yet, warned
+from cdp.ui.kit.runlist import not_ready
 from cdp.ui.kit.sheet import settings_from_png
 from cdp.ui.kit.tables import show_figure
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.values.text import duration
 from cdp.work import launch
 from cdp.work.cost import kind
 from cdp.work.live import Job
-from cdp.work.records import Run, list_runs
 from cdp.work.registry import TASKS
 
 LIVE_LIMIT = 1000
 """Larger sets are made by a process of their own, which outlives the browser and the app."""
 COST_SECONDS, POLLS = 1.0, 120
 _JOB, _SETTLED, _STARTED = "live_job", "settled_kind", "generation_started"
-SHOWN = 5
-"""Background runs."""
 
 
 def generate_page() -> None:
@@ -60,7 +57,7 @@ def generate_page() -> None:
             _action(settings)
         with st.container():
             _right_column(settings, catalog)
-        background_runs()
+        generation_runs("Background runs")
     FORM.close(settings)
 
 
@@ -76,7 +73,7 @@ def _action(settings: Generation) -> None:
         config = settings.config()
     except InputError as error:
         st.button("Generate", type="primary", disabled=True, key="generate_off")
-        st.error(f"These settings do not fit together: {error}.")
+        not_ready(str(error), fit=False)
         return
     job, live = _job(), config.count <= LIVE_LIMIT
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
@@ -130,40 +127,6 @@ def cost_line(config: GenerateConfig, *, measuring: bool) -> str:
         return waiting if measuring else "The cost is known after the first run"
     most = "About" if live or alone is not None else "At most about"
     return f"{most} {duration(seconds)}, measured on this machine"
-
-
-def background_runs() -> None:
-    """The newest generations; polls while one of them is at work. Nothing where there is none."""
-    runs = _newest()
-    if runs:
-        going = moving(runs)
-        st.subheader("Background runs", anchor=False)
-        st.fragment(_draw, run_every=POLL_SECONDS if going else None)(going)
-
-
-def _newest() -> list[Run]:
-    return [run for run in list_runs() if run.kind == "generate"][:SHOWN]
-
-
-def _draw(going: frozenset[str]) -> None:
-    runs = _newest()
-    if going and not moving(runs):
-        st.rerun()
-    said()
-    for run in runs:
-        _row(run)
-
-
-def _row(run: Run) -> None:
-    with st.container(
-        horizontal=True, vertical_alignment="center", border=True, key=f"run_{run.id}"
-    ):
-        st.progress(share(run), plain(f"{run.name}: {generation_line(run)}"))
-        buttons(run, "batch", removable=False)
-        if run.state == "finished":
-            link("gallery", "See it in the gallery", set=run.name)
-    if run.error:
-        st.caption(plain(run.error))
 
 
 def _left_column(settings: Generation, catalog: Choices) -> None:
@@ -263,7 +226,7 @@ def _restore_from_sheet(settings: Generation, catalog: Choices) -> None:
         try:
             flat = settings_from_png(file.getvalue())
         except InputError as error:
-            st.error(f"{error}.")
+            st.error(plain(sentence_of(error)))
             return
         new = restored(flat, catalog)
         settings.replace(new.flat, new.notes)

@@ -11,7 +11,6 @@ from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.limits import name_like
 from cdp.data.npz import npz_bytes
 from cdp.figures.generation import MEASURES, Measure, report_bars, report_rows
-from cdp.reports.exports import to_csv as to_csv
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.frame import link

@@ -15,12 +15,11 @@ from cdp.ui.kit.ask import ask
 from cdp.ui.kit.choices import ClassifierChoice, read_choices
 from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.widgets import bound
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.ui.lab.form import FORM, Lab, draw_form, settle_models, settle_values
 from cdp.ui.lab.result import Question, answered, draw
 from cdp.values.text import NORMS
 from cdp.values.types import Split
-from cdp.work.failures import sentence
 
 
 def lab_page() -> None:
@@ -50,7 +49,7 @@ def _split(dataset: str) -> tuple[Split | None, str]:
     try:
         result = load_split(dataset, "test")
     except (CdpError, OSError) as error:
-        return None, f"{sentence(error)}."
+        return None, sentence_of(error)
     if not len(result):
         return None, f"{dataset} has no test images: import some, or choose another data set."
     return result, ""
@@ -79,7 +78,7 @@ def _results(
         questions = [Question(models[c.model].title, c, subject_of(c)) for c in configs]
         answered(questions)
     except (CdpError, OSError) as error:
-        st.error(plain(f"{sentence(error)}."))
+        st.error(plain(sentence_of(error)))
         return
     draw(settings, questions, split.info, budget, called)
 

@@ -11,11 +11,10 @@ from cdp.config.lab import LabConfig
 from cdp.errors import CdpError
 from cdp.tasks.lab_images import Upload, form_of, load_upload, read_upload, save_upload
 from cdp.ui.kit.settings import Settings
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.ui.lab.result import thumbnail
 from cdp.values.text import image_size
 from cdp.values.types import DatasetInfo
-from cdp.work.failures import sentence
 
 _KEY = "lab_upload"
 
@@ -36,7 +35,7 @@ def upload(settings: Settings[LabConfig], info: DatasetInfo) -> None:
     try:
         form_of(info)
     except CdpError as error:
-        st.error(plain(f"{error}."))
+        st.error(plain(sentence_of(error)))
         return
 
     def taken_away() -> None:
@@ -73,7 +72,7 @@ def _receive(settings: Settings[LabConfig], info: DatasetInfo, file: UploadedFil
         else:
             settings.put("image", save_upload(received.image))
     except (CdpError, OSError) as error:
-        brought.wrong = f"{sentence(error)}."
+        brought.wrong = sentence_of(error)
     return brought
 
 
