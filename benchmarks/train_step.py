@@ -30,7 +30,7 @@ from cdp.tasks.estimate import estimate
 from cdp.tasks.train import train_run
 from cdp.tasks.train_data import prepare
 from cdp.values.types import DatasetInfo, Interval
-from cdp.work.journal import JOURNAL, SteadyJournal
+from cdp.work.journal import JOURNAL, Journal
 from cdp.work.records import CONFIG as CONFIG_FILE
 from cdp.work.session import Session
 from cdp.work.worker import Reporter
@@ -188,7 +188,7 @@ def _shares(options: Options) -> list[Figure]:
             },
         )
         reporter = Reporter(folder)
-        journal = SteadyJournal(folder / JOURNAL, notice=reporter.notice)
+        journal = Journal(folder / JOURNAL, notice=reporter.notice)
         session = Session(
             folder,
             name="bench",

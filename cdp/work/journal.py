@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cdp.errors import CdpError
 from cdp.files.atomic import atomic_file
 
 JOURNAL = "metrics.jsonl"
@@ -33,35 +32,83 @@ class Point:
 
 
 class Journal:
-    """The journal of one run, opened by its only writer. Steps grow from point to point."""
+    """The journal of one run, opened by its only writer. Steps grow from point to point; points that
+    cannot be written wait in memory, and are written with the next one."""
 
-    def __init__(self, path: Path, on_append: Callable[[Point], None] | None = None) -> None:
-        """Open for appending; a last line that a kill or a full disk left unfinished is cut off
-        first. on_append: called with every point once it is on disk."""
-        self._path, self._on_append = path, on_append
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        content = path.read_bytes()
-        self._size = content.rfind(b"\n") + 1
-        if self._size < len(content):
-            os.ftruncate(self._file, self._size)
-        self._last_step = max(
-            (point.step for point in _points(content[: self._size])), default=None
-        )
-
-    @property
-    def last_step(self) -> int | None:
-        """Of the last point; None where there is none yet."""
-        return self._last_step
+    def __init__(
+        self,
+        path: Path,
+        *,
+        notice: Callable[[str | None], object] = lambda text: None,
+        on_append: Callable[[Point], object] = lambda point: None,
+    ) -> None:
+        """notice: told that points wait, and None once they do not; on_append: called with every
+        point once it is on disk."""
+        self._path, self._notice, self._on_append = path, notice, on_append
+        self._waiting: list[tuple[int, Mapping[str, float]]] = []
+        self._file, self._size, self._last_step = -1, 0, -1
 
     def append(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a point, on disk when this returns; NaN and infinities are left out of it. Raises
-        CdpError where the journal has that step already, and OSError, with the file as before, on a
-        full disk."""
-        if self._last_step is not None and step <= self._last_step:
-            raise CdpError(
-                f"{self._path} goes to step {self._last_step} already, so {step} cannot follow: cut"
-                " it there before"
+        """Add a point in place of all from its step on, as a run that goes on from an earlier
+        checkpoint repeats them. NaN and infinities are left out of it."""
+        self._waiting = [*(stored for stored in self._waiting if stored[0] < step), (step, values)]
+        self._write()
+
+    def cut(self, step: int) -> None:
+        """Drop the points after ``step``. Leaves no journal where there was none."""
+        self._waiting = [stored for stored in self._waiting if stored[0] <= step]
+        if self._file < 0 and not self._path.exists():
+            return
+        try:
+            self._open()
+            self._cut(step)
+        except OSError as error:
+            # The points that follow replace those that could not be dropped.
+            logger.warning("the journal could not be cut: %s", error)
+
+    def close(self) -> None:
+        """Try once more what waits, and let go of the file."""
+        if self._waiting:
+            self._write()
+        self._release()
+
+    def _write(self) -> None:
+        try:
+            self._open()
+            while self._waiting:
+                step, values = self._waiting[0]
+                self._cut(step - 1)
+                self._append(step, values)
+                del self._waiting[0]
+        except OSError as error:
+            count = len(self._waiting)
+            logger.warning("%d points could not be written to the journal: %s", count, error)
+            self._notice(
+                f"The newest figures could not be saved ({error.strerror or error}): free some"
+                " space, and they will be."
             )
+        else:
+            self._notice(None)
+
+    def _open(self) -> None:
+        """A last line that a kill or a full disk left unfinished is cut off."""
+        if self._file >= 0:
+            return
+        content = self._path.read_bytes() if self._path.exists() else b""
+        self._size = content.rfind(b"\n") + 1
+        if self._size < len(content):
+            os.truncate(self._path, self._size)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        points = _points(content[: self._size])
+        self._last_step = max((point.step for point in points), default=-1)
+
+    def _release(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _append(self, step: int, values: Mapping[str, float]) -> None:
+        """Raises OSError, with the file as before, on a full disk."""
         point = Point(int(step), time.time(), _finite(values))
         line = json.dumps(vars(point), allow_nan=False).encode() + b"\n"
         try:
@@ -72,94 +119,16 @@ class Journal:
             raise
         self._size += len(line)
         self._last_step = point.step
-        if self._on_append is not None:
-            self._on_append(point)
+        self._on_append(point)
 
-    def cut(self, step: int) -> None:
-        """Drop the points after ``step``, where the run goes on from a checkpoint of that step."""
-        if self._last_step is None or self._last_step <= step:
+    def _cut(self, step: int) -> None:
+        if self._last_step <= step:
             return
-        stored = [
-            (line, point) for line, point in _lines(self._path.read_bytes()) if point.step <= step
-        ]
+        lines = [line for line, point in _lines(self._path.read_bytes()) if point.step <= step]
         with atomic_file(self._path) as file:
-            file.writelines(line for line, _ in stored)
-        self.close()
-        self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        self._size = sum(len(line) for line, _ in stored)
-        self._last_step = max((point.step for _, point in stored), default=None)
-
-    def close(self) -> None:
-        """Let go of the file; the journal cannot be used after."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-
-class SteadyJournal:
-    """Points that cannot be written wait in memory, and are written with the next one."""
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        notice: Callable[[str | None], None],
-        on_append: Callable[[Point], None] | None = None,
-    ) -> None:
-        """notice: told that points wait, and None once they do not; on_append: called with every
-        point on disk."""
-        self._path, self._notice, self._on_append = path, notice, on_append
-        self._journal: Journal | None = None
-        self._waiting: list[tuple[int, Mapping[str, float]]] = []
-
-    def append(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a point in place of all from its step on: a run that goes on from an earlier
-        checkpoint repeats them."""
-        self._waiting = [*(stored for stored in self._waiting if stored[0] < step), (step, values)]
-        self._write()
-
-    def cut(self, step: int) -> None:
-        """Drop the points after ``step``. Leaves no journal where there was none."""
-        self._waiting = [stored for stored in self._waiting if stored[0] <= step]
-        if self._journal is None and not self._path.exists():
-            return
-        try:
-            self._open().cut(step)
-        except OSError as error:
-            # The points that follow replace those that could not be dropped.
-            logger.warning("the journal could not be cut: %s", error)
-
-    def close(self) -> None:
-        """Try once more what waits, and let go of the file."""
-        if self._waiting:
-            self._write()
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
-
-    def _write(self) -> None:
-        try:
-            journal = self._open()
-            while self._waiting:
-                step, values = self._waiting[0]
-                journal.cut(step - 1)
-                journal.append(step, values)
-                del self._waiting[0]
-        except OSError as error:
-            logger.warning(
-                "%d points could not be written to the journal: %s", len(self._waiting), error
-            )
-            self._notice(
-                f"The newest figures could not be saved ({error.strerror or error}): free some"
-                " space, and they will be."
-            )
-        else:
-            self._notice(None)
-
-    def _open(self) -> Journal:
-        if self._journal is None:
-            self._journal = Journal(self._path, self._on_append)
-        return self._journal
+            file.writelines(lines)
+        self._release()
+        self._open()
 
 
 def read_journal(path: Path, offset: int = 0) -> tuple[list[Point], int]:

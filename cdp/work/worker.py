@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from cdp.errors import Cancelled, CdpError, Halted, InputError
 from cdp.files.atomic import read_json, write_json
 from cdp.work.failures import sentence
-from cdp.work.journal import JOURNAL, SteadyJournal
+from cdp.work.journal import JOURNAL, Journal
 from cdp.work.launchers import PROCESS, process_of, signature
 from cdp.work.records import STATUS, STOP, Run, State, read_run
 from cdp.work.resources import RESOURCES, ResourceSampler
@@ -135,7 +135,7 @@ def _in_turn(
         logger.info("%s: %s begins", task.title, run.name)
         tracker.start()
         path, notice = run.folder / JOURNAL, partial(reporter.notice, about="journal")
-        journal = SteadyJournal(path, notice=notice, on_append=lambda point: tracker.sync())
+        journal = Journal(path, notice=notice, on_append=lambda point: tracker.sync())
         session = Session(
             run.folder,
             name=run.name,

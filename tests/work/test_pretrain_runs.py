@@ -22,7 +22,7 @@ from cdp.models.encoders import load_encoder
 from cdp.models.pipelines import load_pipeline
 from cdp.tasks.pretrain import run as pretrain_run
 from cdp.tasks.pretrain.run import POINTS, LossCurve, epoch_windows
-from cdp.work.journal import SteadyJournal, read_journal
+from cdp.work.journal import Journal, read_journal
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import Run, get_run
 from cdp.work.registry import TASKS
@@ -113,7 +113,7 @@ class Told:
             before=get_run(run.id).progress,
             on_progress=self.progress.append,
             should_stop=self.should_stop,
-            journal=SteadyJournal(run.folder / "metrics.jsonl", notice=print),
+            journal=Journal(run.folder / "metrics.jsonl", notice=print),
         )
 
     def should_stop(self) -> bool:
