@@ -58,9 +58,7 @@ def test_an_npz_brings_the_test_file_beside_it_and_the_class_names_typed(tmp_pat
     ],
     ids=["shape", "labels", "missing", "classes"],
 )
-def test_test_images_that_do_not_fit_leave_nothing_behind(
-    test: object, wrong: str, tmp_path: Path
-) -> None:
+def test_misfit_test_images_leave_nothing(test: object, wrong: str, tmp_path: Path) -> None:
     with pytest.raises((InputError, MissingError), match=wrong):
         bring(npz(tmp_path / "s.npz"), "shapes", test=test(tmp_path))  # type: ignore[operator]
     assert saved() == set()
@@ -73,9 +71,7 @@ def test_names_that_could_not_hold_encoders_are_refused(name: str, tmp_path: Pat
     assert saved() == set()
 
 
-def test_a_name_whose_test_images_are_taken_is_refused_before_anything_is_copied(
-    tmp_path: Path,
-) -> None:
+def test_a_name_with_taken_test_images_is_refused_first(tmp_path: Path) -> None:
     bring(npz(tmp_path / "one.npz"), "one")
     npz(tmp_path / "two-test.npz")
     bring(npz(tmp_path / "two.npz"), "two")

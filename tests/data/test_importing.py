@@ -74,9 +74,7 @@ def test_the_same_set_exports_to_the_same_bytes(tmp_path: Path) -> None:
     )
 
 
-def test_an_image_set_larger_than_one_chunk_is_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_set_of_many_chunks_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cdp.data.limits.CHUNK_BYTES", 200)
     image, label = makers.images(50), makers.labels(50)
     samples = import_data(makers.npz(tmp_path / "in.npz", image=image, label=label), "a")

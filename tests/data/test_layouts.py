@@ -55,9 +55,7 @@ def test_splits_are_known_by_what_others_call_them(train: str, test: str, tmp_pa
         assert len(load_split(str(tmp_path / "pets"), split)) == count
 
 
-def test_test_images_come_before_validation_images_and_what_is_left_out_is_said(
-    tmp_path: Path,
-) -> None:
+def test_test_images_come_before_validation_images(tmp_path: Path) -> None:
     for name, count in (("train", 3), ("val", 2), ("test", 1)):
         tree(tmp_path / "pets" / name, count=count)
     made = bring(tmp_path / "pets")
@@ -129,9 +127,7 @@ def test_images_stand_as_their_exif_tag_says(orientation: int, tmp_path: Path) -
     ("image_name", "label_name"),
     [("image", "label"), ("images", "labels"), ("x", "y"), ("X", "Y"), ("arr_0", "arr_1")],
 )
-def test_arrays_are_known_by_what_others_call_them(
-    image_name: str, label_name: str, tmp_path: Path
-) -> None:
+def test_arrays_have_several_names(image_name: str, label_name: str, tmp_path: Path) -> None:
     image = images()
     made = bring(saved(tmp_path / "s.npz", **{image_name: image, label_name: LABEL}))
     assert np.array_equal(made.train.image, image) and np.array_equal(
@@ -158,9 +154,7 @@ def test_arrays_without_a_channel_axis_are_grey(names: tuple[str, str], tmp_path
 
 
 @pytest.mark.parametrize("values", [[1, 2, 3], [0, 2, 5], [10, 20, 4000], [-1, 0, 1]])
-def test_labels_with_gaps_or_from_1_are_renumbered_when_that_is_confirmed(
-    values: list[int], tmp_path: Path
-) -> None:
+def test_labels_with_gaps_are_renumbered_when_asked(values: list[int], tmp_path: Path) -> None:
     path = saved(tmp_path / "s.npz", image=images(), label=np.array(values)[LABEL])
     saved(tmp_path / "s-test.npz", image=images(4), label=np.array(values)[[2, 2, 0, 0]])
     with pytest.raises(InputError, match="set renumber"):
@@ -238,9 +232,7 @@ ARRAYS: dict[str, tuple[dict[str, np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_of_another_kind_are_refused_with_the_expression_that_makes_them_fit(
-    name: str, tmp_path: Path
-) -> None:
+def test_other_arrays_are_refused_with_what_makes_them_fit(name: str, tmp_path: Path) -> None:
     given, expected = ARRAYS[name]
     arrays = {"image": SCALED, "label": LABEL} | given
     with pytest.raises(InputError) as caught:
@@ -271,9 +263,7 @@ def test_a_file_by_python_2_is_read_without_a_word(tmp_path: Path) -> None:
     assert np.array_equal(bring(tmp_path / "s.npz").train.image, images())
 
 
-def test_numbers_without_names_are_test_images_of_named_classes_only_where_somebody_says_which(
-    tmp_path: Path,
-) -> None:
+def test_numbers_are_named_classes_only_where_somebody_says_which(tmp_path: Path) -> None:
     bring(tree(tmp_path / "pets", ("ant", "bee", "cat"), count=2))
     path = saved(tmp_path / "later.npz", image=images(3, (8, 8, 3)), label=np.array([0, 0, 2]))
     with pytest.raises(

@@ -86,9 +86,7 @@ def test_a_changed_shipped_file_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("home", ["/dev/null/nowhere", "/proc/nowhere"])
-def test_a_home_that_cannot_be_written_still_reads_the_shipped_data(
-    home: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_home_reads_shipped_data(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDP_HOME", home)
     data = load_split("fashion-mnist", "test")
     assert data.image.shape == (10_000, 28, 28, 1) and not data.image.flags.writeable
@@ -117,9 +115,7 @@ def test_mnist_equals_torchvisions_loader(cdp_home: Path) -> None:
     )
 
 
-def test_the_full_set_of_a_package_is_used_where_it_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_full_set_of_a_package_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "DEBIAN", tmp_path / "packages")
     for prefix, count in (("train", 30), ("t10k", 20)):
         makers.idx(
@@ -133,9 +129,7 @@ def test_the_full_set_of_a_package_is_used_where_it_is_found(
     assert available()[0][1].full
 
 
-def test_cifar10_equals_torchvisions_loader(
-    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cifar10_equals_torchvisions(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("torchvision").datasets
     monkeypatch.setattr(formats, "BATCH_ROWS", 50)
     sums = makers.cifar_layout(cdp_home / "data", 50)
@@ -157,9 +151,7 @@ def test_cifar10_equals_torchvisions_loader(
         assert np.array_equal(ours.image, theirs.data) and ours.label.tolist() == theirs.targets
 
 
-def test_a_cifar10_pickle_with_the_right_checksum_can_still_call_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cifar10_pickle_calls_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.data.hostile import objects, pickled
 
     monkeypatch.chdir(tmp_path)
@@ -202,9 +194,7 @@ def test_a_failed_download_says_how_to_do_it_by_hand(monkeypatch: pytest.MonkeyP
         load_split("cifar10", "test", download=True)
 
 
-def test_a_download_goes_through_torchvision_into_its_own_layout(
-    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_download_goes_by_torchvision(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("torchvision").datasets
 
     def deliver(dataset: object) -> None:

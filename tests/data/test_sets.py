@@ -84,9 +84,7 @@ def test_a_deleted_set_is_in_the_trash_and_its_name_is_free(cdp_home: Path) -> N
     assert delete_set("a") != trashed
 
 
-def test_what_a_killed_import_left_is_cleared_by_the_next_of_its_name_after_a_day(
-    cdp_home: Path,
-) -> None:
+def test_what_a_killed_import_left_is_cleared_after_a_day(cdp_home: Path) -> None:
     old, young = (paths.sets_dir() / f".a.new-{age}" for age in ("old", "young"))
     for folder in (old, young):
         folder.mkdir(parents=True)
@@ -125,9 +123,7 @@ def writer(seed: int = 0) -> SetWriter:
 
 @ONE_HOME
 @given(cuts=st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=6, max_size=6))
-def test_any_batches_and_any_restarts_give_the_same_set(
-    cuts: list[tuple[int, bool]], cdp_home: Path
-) -> None:
+def test_any_restarts_give_the_same_set(cuts: list[tuple[int, bool]], cdp_home: Path) -> None:
     image, label = makers.images(), makers.labels()
     current = writer()
     for size, restart in cuts:

@@ -45,9 +45,7 @@ def test_a_set_without_labels_is_stored_opened_and_listed_as_one(cdp_home: Path)
     assert open_set("a").labelling.classes == ()
 
 
-def test_a_set_without_labels_has_a_format_that_older_versions_refuse_and_one_with_labels_keeps_theirs(
-    cdp_home: Path,
-) -> None:
+def test_a_set_without_labels_has_a_newer_format(cdp_home: Path) -> None:
     save_set("a", makers.images(), None, {})
     save_set("b", makers.images(), makers.labels(), {})
     formats = {
@@ -65,9 +63,7 @@ def test_a_card_of_the_first_format_cannot_leave_its_classes_out(cdp_home: Path)
         open_set("a")
 
 
-def test_asking_for_labels_names_who_needs_them_and_a_command_that_gives_them(
-    cdp_home: Path, tmp_path: Path
-) -> None:
+def test_asking_for_labels_names_who_needs_them(cdp_home: Path, tmp_path: Path) -> None:
     made = save_set("a", makers.images(), None, {})
     with pytest.raises(
         InputError, match=f"set a has no labels, and a training needs them: .*{REMEDY}"
@@ -78,9 +74,7 @@ def test_asking_for_labels_names_who_needs_them_and_a_command_that_gives_them(
         open_set(moved).labels("a training")
 
 
-def test_a_writer_goes_on_with_a_set_without_labels_and_drops_what_an_older_version_had_invented(
-    cdp_home: Path,
-) -> None:
+def test_a_writer_drops_labels_that_an_older_version_invented(cdp_home: Path) -> None:
     image, place = makers.images(), paths.sets_dir() / "a"
     with SetWriter(
         place, 6, (8, 8, 1), {"seed": 0}
@@ -107,9 +101,7 @@ def test_labels_for_some_images_and_none_for_others_are_refused(cdp_home: Path) 
         writer.write(slice(0, 6), makers.images(), makers.labels())
 
 
-def test_an_npz_of_images_alone_goes_in_and_out_without_labels(
-    cdp_home: Path, tmp_path: Path
-) -> None:
+def test_an_npz_of_images_goes_in_and_out(cdp_home: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "plain.npz", image=makers.images())
     made = import_data(tmp_path / "plain.npz", "a")
     assert made.label is None and np.array_equal(made.image, makers.images())
@@ -118,9 +110,7 @@ def test_an_npz_of_images_alone_goes_in_and_out_without_labels(
     assert bring(tmp_path / "plain.npz", "b").train.label is None
 
 
-def test_an_npz_of_images_alone_is_no_data_set_and_takes_no_class_names(
-    cdp_home: Path, tmp_path: Path
-) -> None:
+def test_an_npz_of_images_alone_is_no_data_set(cdp_home: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "plain.npz", image=makers.images())
     with pytest.raises(
         InputError, match=r"without labels.*python -m cdp import .*python -m cdp pseudo-label"
@@ -169,9 +159,7 @@ def test_labels_that_may_be_meant_stay(
     assert np.array_equal(open_set("a").labels("this test"), label)
 
 
-def test_a_part_of_such_an_older_set_has_no_labels_either_while_its_parent_is_there(
-    cdp_home: Path,
-) -> None:
+def test_a_part_of_such_an_older_set_has_no_labels_either(cdp_home: Path) -> None:
     older("whole", np.zeros(6, np.int64))
     older("part", np.zeros(4, np.int64), kind="selected", parent={"name": "whole", "count": 6})
     older("part-of-part", np.zeros(3, np.int64), kind="subset", parent={"name": "part", "count": 4})

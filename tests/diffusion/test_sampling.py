@@ -73,9 +73,7 @@ def test_ddim_equals_diffusers_own_pipeline_on_the_same_network_and_noise(predic
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_clamped_ddpm_equals_diffusers_own_pipeline_whatever_the_model_says_of_clamping(
-    prediction: str,
-) -> None:
+def test_clamped_ddpm_equals_diffusers_own_pipeline(prediction: str) -> None:
     net = tiny_denoiser(classes=0, prediction=prediction, patch=1)
     config = {
         "num_train_timesteps": 1000,
@@ -303,8 +301,6 @@ def test_the_plain_number_schedule_is_the_solvers_schedule(config: dict[str, obj
         ({"steps": 1001}, "steps"),
     ],
 )
-def test_what_does_not_fit_the_model_is_refused_with_a_reason(
-    changes: dict[str, object], word: str
-) -> None:
+def test_what_does_not_fit_is_refused(changes: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
         run(**changes)

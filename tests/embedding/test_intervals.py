@@ -35,9 +35,7 @@ def test_wilson_equals_scipy(hits: int, level: float) -> None:
 
 @settings(deadline=None)
 @given(n=st.integers(1, 40), data=st.data())
-def test_a_difference_of_agreement_lies_in_its_interval_and_changes_sign_with_the_order(
-    n: int, data: st.DataObject
-) -> None:
+def test_a_difference_of_agreement_lies_in_its_interval(n: int, data: st.DataObject) -> None:
     first, second = (
         np.array(data.draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))) for _ in range(2)
     )
@@ -90,9 +88,7 @@ def test_parts_and_left_out_groups_of_a_mean_give_its_textbook_interval(scale: s
 
 
 @pytest.mark.parametrize(("measured", "used"), [(1.0, 0.8), (0.4, 0.5), (-2.0, 0.3), (3.0, 1.0)])
-def test_a_variance_that_falls_more_slowly_than_the_images_grow_is_scaled_as_parts_of_two_sizes_say(
-    measured: float, used: float
-) -> None:
+def test_a_slowly_falling_variance_is_scaled(measured: float, used: float) -> None:
     """Half of the rate is that of both sizes, half the usual 0.6."""
     parts = np.random.default_rng(0).normal(5, 1, size=(8, 3))
     halves = np.random.default_rng(1).normal(5, 1, size=(8, 6))
@@ -174,9 +170,7 @@ def test_figures_of_no_image_or_intervals_of_one_are_undefined() -> None:
         agreement(np.zeros(0, int), np.zeros(0, int))
 
 
-def test_a_difference_is_of_the_same_parts_where_sets_are_dealt_alike_and_independent_where_not() -> (
-    None
-):
+def test_a_difference_is_of_equal_parts_or_of_independent_sets() -> None:
     rng = np.random.default_rng(0)
     shared, own, other = rng.normal(size=(8, 4)), rng.normal(size=(8, 4)), rng.normal(size=(8, 4))
     first, second = (

@@ -127,9 +127,7 @@ def test_one_class_has_no_separation_and_still_its_fidelity() -> None:
     assert "separation" in alone.undefined
 
 
-def test_classes_too_small_for_their_own_neighbours_have_no_neighbour_accuracy_and_it_is_said() -> (
-    None
-):
+def test_classes_too_small_have_no_neighbour_accuracy() -> None:
     rng = np.random.default_rng(0)
     sizes = (40, 30, 10, 4)
     label = np.repeat(np.arange(4), sizes)

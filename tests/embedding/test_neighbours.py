@@ -44,9 +44,7 @@ def test_a_copy_far_from_the_origin_is_at_distance_exactly_zero_and_a_near_copy_
 
 @settings(max_examples=30, deadline=None)
 @given(seed=SEED, n=SIZE, m=SIZE, near=st.integers(1, 5), wide=st.integers(1, 5))
-def test_precision_recall_density_and_coverage_equal_the_full_matrix(
-    seed: int, n: int, m: int, near: int, wide: int
-) -> None:
+def test_the_four_equal_the_full_matrix(seed: int, n: int, m: int, near: int, wide: int) -> None:
     real, fake = pair(seed, n, m)
     crowd = cdist(fake, real) <= radii(real, wide)
     found = fidelity(real, fake, near=near, wide=wide)

@@ -54,9 +54,7 @@ def fitted() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("n", "width"), [(200, 12), (30, 50), (40, 1100), (4, 1100)])
-def test_pca_is_that_of_the_singular_value_decomposition_with_its_sign_fixed(
-    n: int, width: int
-) -> None:
+def test_pca_is_that_of_the_singular_values_with_signs_fixed(n: int, width: int) -> None:
     rng = np.random.default_rng(n)
     rows = (rng.normal(size=(n, width)) * np.geomspace(3, 0.1, width) + 5).astype(np.float32)
     other = rng.normal(size=(7, width)).astype(np.float32)
@@ -82,17 +80,13 @@ def test_fitted_points_placed_again_land_near_themselves(fitted: tuple[np.ndarra
     assert np.median(away) < 0.05 * np.ptp(fitted[0], axis=0).max()
 
 
-def test_a_seed_gives_its_map_bit_for_bit_and_another_seed_another(
-    fitted: tuple[np.ndarray, ...],
-) -> None:
+def test_a_seed_gives_its_map_bit_for_bit(fitted: tuple[np.ndarray, ...]) -> None:
     rows, _ = clusters(1)
     np.testing.assert_array_equal(project_umap(rows, **SETTINGS)[0], fitted[0])  # type: ignore[arg-type]
     assert not np.array_equal(project_umap(rows, **(SETTINGS | {"seed": 4}))[0], fitted[0])  # type: ignore[arg-type]
 
 
-def test_where_an_array_lies_does_not_depend_on_the_arrays_beside_it(
-    fitted: tuple[np.ndarray, ...],
-) -> None:
+def test_an_array_s_place_depends_on_no_other(fitted: tuple[np.ndarray, ...]) -> None:
     again = project_umap(clusters(1)[0], clusters(2)[0], **SETTINGS)  # type: ignore[arg-type]
     np.testing.assert_array_equal(again[1], fitted[1])
 
@@ -130,9 +124,7 @@ def test_every_metric_makes_a_map_of_two_or_three_dimensions(metric: Metric) -> 
         (np.arange(50.0)[:, None], np.zeros((3, 1)), "1 features"),
     ],
 )
-def test_what_makes_no_map_is_refused_with_the_reason(
-    fit: np.ndarray, other: np.ndarray, said: str
-) -> None:
+def test_what_makes_no_map_is_refused(fit: np.ndarray, other: np.ndarray, said: str) -> None:
     with pytest.raises(InputError, match=said):
         project_umap(fit, other, **SETTINGS)  # type: ignore[arg-type]
     if "neighbors" not in said:
@@ -218,9 +210,7 @@ def test_maps_that_cannot_be_laid_over_each_other_are_refused() -> None:
         disparity(np.ones((4, 2)), np.random.default_rng(0).normal(size=(4, 2)))
 
 
-def test_the_library_is_named_with_its_version_and_cuml_only_where_a_device_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     (tmp_path / "cuml").mkdir()

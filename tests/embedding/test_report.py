@@ -50,9 +50,7 @@ def test_an_arm_reports_what_the_metrics_say(baseline: RealBaseline) -> None:
     assert found.nearest.low < found.nearest.value < found.nearest.high
 
 
-def test_fresh_images_are_as_far_from_the_training_set_as_held_out_ones_and_copies_are_at_zero(
-    baseline: RealBaseline,
-) -> None:
+def test_fresh_images_are_as_far_as_held_out_ones(baseline: RealBaseline) -> None:
     fresh = arm_report(JudgedArm(drawn(4)), LABELS, baseline).nearest
     copies = arm_report(JudgedArm(baseline.train[::10]), LABELS, baseline).nearest
     assert fresh is not None
@@ -93,9 +91,7 @@ def test_the_baseline_takes_the_classes_of_the_images() -> None:
     assert (near.value, far.value, all_classes.value) == pytest.approx((2 / 1, 2 / 10, 2 / 5.5))
 
 
-def test_a_difference_is_paired_and_equals_the_difference_of_the_arms(
-    baseline: RealBaseline,
-) -> None:
+def test_a_difference_is_that_of_the_arms(baseline: RealBaseline) -> None:
     unguided = drawn(5)
     guided = MEANS[LABELS] + 0.8 * (unguided - MEANS[LABELS])
     arms = JudgedArm(guided, predictions(2)), JudgedArm(unguided, predictions(6))

@@ -135,9 +135,7 @@ def test_the_area_is_that_of_scikit_learn() -> None:
     assert classifier_auc(real, fake, seed=0).value == pytest.approx(roc_auc_score(side, score))
 
 
-def test_a_measurement_has_every_figure_with_fidelity_beside_separability_and_the_parts_of_each_class() -> (
-    None
-):
+def test_a_measurement_has_every_figure_and_those_of_classes() -> None:
     (rows, label), (train, _), (real, real_label) = (
         clusters(150),
         clusters(150, seed=5),

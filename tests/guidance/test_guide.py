@@ -107,9 +107,7 @@ def test_every_combination_lowers_its_own_loss(loss: str, positives: str, negati
 
 
 @pytest.mark.parametrize("strength", [0.05, 0.2, 1.0])
-def test_relative_strength_is_the_length_of_the_guidance_over_that_of_the_noise(
-    strength: float,
-) -> None:
+def test_relative_strength_is_guidance_over_noise(strength: float) -> None:
     guidance = Guidance(
         strength=strength, schedule="constant", noise_limit=0, positives="real", negatives="real"
     )
@@ -161,9 +159,7 @@ def test_raw_lambda_multiplies_the_mean_over_all_rows_of_the_loss(loss: str, an_
     torch.testing.assert_close(answers(guidance)[1].delta, expected)  # type: ignore[attr-defined]
 
 
-def test_x0_with_the_network_held_fixed_agrees_with_differentiating_through_a_network_that_ignores_its_input() -> (
-    None
-):
+def test_x0_with_a_fixed_network_agrees_with_one_that_ignores_its_input() -> None:
     fixed, through = (
         descend(Contrast(Guidance(loss="classifier"), Linear(), bank=None, seed=0), point=point)
         for point in ("x0", "x0_through_network")
@@ -190,9 +186,7 @@ def test_guidance_outside_its_window_neither_acts_nor_costs() -> None:
 
 
 @pytest.mark.parametrize("point", ["x_t", "x0", "x0_through_network"])
-def test_the_iterate_before_the_window_is_the_first_positive_at_the_price_of_one_forward(
-    point: str,
-) -> None:
+def test_the_iterate_before_the_window_is_the_first_positive(point: str) -> None:
     """The change is that of a window that began earlier, whose own history is the same."""
     deltas = []
     for start, calls in ((0.5, 2), (1.0, 3)):
@@ -209,9 +203,7 @@ def test_the_iterate_before_the_window_is_the_first_positive_at_the_price_of_one
     torch.testing.assert_close(*deltas)
 
 
-def test_what_an_iterate_before_the_window_adds_to_the_memory_bank_counts_from_the_first_guided_step() -> (
-    None
-):
+def test_an_iterate_before_the_window_counts_for_the_memory_bank() -> None:
     guide = build_guide(
         Guidance(positives="real", negatives="memory", window_start=0.5), Linear(), bank=bank()
     )
@@ -259,9 +251,7 @@ def test_the_online_head_learns_and_its_run_can_be_repeated() -> None:
 
 
 @pytest.mark.parametrize(("hidden", "out"), [(128, 128), (64, 32)])
-def test_the_head_is_torch_s_default_of_its_seed_and_leaves_the_global_stream_alone(
-    hidden: int, out: int
-) -> None:
+def test_the_head_is_torch_s_default_of_its_seed(hidden: int, out: int) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(11)
         default = torch.nn.Sequential(
@@ -294,9 +284,7 @@ def test_masks_pull_to_the_own_class_and_push_from_others_but_never_from_oneself
 
 
 @pytest.mark.parametrize(("labels", "word"), [([0, 1, 2], "positives"), ([1, 1, 1], "negatives")])
-def test_a_batch_without_positives_or_negatives_is_refused_with_a_remedy(
-    labels: list[int], word: str
-) -> None:
+def test_a_batch_without_positives_is_refused(labels: list[int], word: str) -> None:
     y = torch.tensor(labels)
     batch = Keys(torch.eye(3), y, torch.arange(3), self_view=True)
     with pytest.raises(InputError, match=word):

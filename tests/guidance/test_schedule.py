@@ -37,9 +37,7 @@ def test_without_a_limit_the_cap_is_one() -> None:
 @pytest.mark.parametrize(
     ("t", "linear", "cosine"), [(0.8, 0.0, 0.0), (0.5, 0.5, 0.5), (0.2, 1.0, 1.0)]
 )
-def test_ramps_rise_from_the_noisy_end_of_the_window_to_its_clean_end(
-    t: float, linear: float, cosine: float
-) -> None:
+def test_ramps_rise_towards_the_clean_end(t: float, linear: float, cosine: float) -> None:
     window = {"window_start": 0.8, "window_stop": 0.2}
     assert schedule_weight(Guidance(schedule="linear", **window), t, 0.5) == pytest.approx(linear)
     assert schedule_weight(Guidance(schedule="cosine", **window), t, 0.5) == pytest.approx(cosine)
@@ -70,9 +68,7 @@ def test_the_profile_has_one_point_a_step_and_is_zero_outside_the_window() -> No
 @pytest.mark.parametrize(
     ("loss", "positives"), [("info_nce", "previous"), ("supcon", "real"), ("classifier", "auto")]
 )
-def test_the_first_step_of_all_is_not_guided_where_the_loss_looks_back(
-    loss: str, positives: str
-) -> None:
+def test_the_first_step_is_not_guided_by_looking_back(loss: str, positives: str) -> None:
     points = profile(Guidance(loss=loss, positives=positives, window_start=1.0), Sampler(steps=10))  # type: ignore[arg-type]
     assert (points[0][1] > 0) == (loss != "info_nce")
     assert all(strength > 0 for _, strength in points[1:])

@@ -11,7 +11,7 @@ from cdp.models.state import frozen
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 8, 8), (3, 64, 64), (4, 30, 20)])
-def test_features_and_logits_have_their_shapes_at_every_size(shape: tuple[int, int, int]) -> None:
+def test_shapes_hold_at_every_size(shape: tuple[int, int, int]) -> None:
     net = SmallCNN(7, shape[0])
     features = net.features(torch.rand(2, *shape))
     assert features.shape == (2, net.dim) == (2, 128)

@@ -101,9 +101,7 @@ def test_the_flat_layout_and_attention_names_of_the_oldest_folders_load(theirs: 
         assert torch.equal(model.denoiser(x, 5, None), expected.denoiser(x, 5, None))
 
 
-def test_a_class_conditional_folder_without_a_null_class_refuses_classifier_free_guidance(
-    tmp_path: Path,
-) -> None:
+def test_without_a_null_class_there_is_no_classifier_free_guidance(tmp_path: Path) -> None:
     _save_theirs(tmp_path / "cond", _ddpm_unet(num_class_embeds=4))
     model = load_pipeline(tmp_path / "cond")
     assert model.denoiser.classes == 4
@@ -291,9 +289,7 @@ def test_nothing_of_a_pickle_runs(theirs: Path) -> None:
     assert not (theirs / "ran").exists()
 
 
-def test_unknown_name_lists_what_there_is_and_a_damaged_model_is_listed_with_its_problem(
-    cdp_home: Path,
-) -> None:
+def test_a_damaged_model_is_listed_with_its_problem(cdp_home: Path) -> None:
     _save_ours()
     (models_dir() / "broken").mkdir()
     with pytest.raises(MissingError, match="toy"):

@@ -48,9 +48,7 @@ def test_auto_takes_bf16_only_where_it_is_clearly_faster(
     assert precision.pick_dtype("fp32", CPU) is torch.float32
 
 
-def test_the_choice_outlives_the_process_so_that_a_seed_keeps_its_images(
-    monkeypatch: pytest.MonkeyPatch, cdp_home: Path
-) -> None:
+def test_the_choice_outlives_the_process(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
     _measures(monkeypatch, 1.7)
     assert precision.pick_dtype("auto", CPU) is torch.bfloat16
     precision.bf16_is_faster_on_cpu.cache_clear()
@@ -73,9 +71,7 @@ def test_a_broken_memory_is_measured_again(
     assert calls == [1.6] and json.loads(path.read_text()) == {"ratio": 1.6}
 
 
-def test_a_home_that_cannot_be_written_only_costs_the_measurement_again(
-    monkeypatch: pytest.MonkeyPatch, cdp_home: Path
-) -> None:
+def test_a_read_only_home_costs_time(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
     (cdp_home / "cache").write_text("a file where the folder belongs")
     _measures(monkeypatch, 1.7)
     assert precision.pick_dtype("auto", CPU) is torch.bfloat16

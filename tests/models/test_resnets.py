@@ -50,9 +50,7 @@ def test_default_sizes_are_the_published_ones(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 13), (1, 28, 28), (3, 32, 32), (1, 31, 8)])
-def test_features_and_logits_have_their_shapes_at_every_size(
-    name: str, shape: tuple[int, int, int]
-) -> None:
+def test_shapes_hold_at_every_size(name: str, shape: tuple[int, int, int]) -> None:
     net = _small(name, shape[0])
     x = torch.rand(2, *shape)
     assert net.features(x).shape == (2, net.dim)

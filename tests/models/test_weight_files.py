@@ -61,9 +61,7 @@ def same(net: nn.Module, seed: int = 0) -> bool:
         "ema.module.",
     ],
 )
-def test_the_state_dict_of_a_batchnorm_network_loads_under_every_wrapper_with_its_counters(
-    prefix: str, tmp_path: Path
-) -> None:
+def test_a_state_dict_loads_under_every_wrapper(prefix: str, tmp_path: Path) -> None:
     save_file(prefixed(prefix, state()), tmp_path / "w.safetensors")
     net, note = loaded(tmp_path / "w.safetensors")
     assert same(net)
@@ -81,9 +79,7 @@ def test_counters_of_averages_and_trainers_are_no_weights(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("plain", ["", "model.", "module."])
-def test_of_plain_and_averaged_weights_the_averaged_ones_are_used_and_that_is_said(
-    plain: str, tmp_path: Path
-) -> None:
+def test_averaged_weights_are_used_and_that_is_said(plain: str, tmp_path: Path) -> None:
     save_file(
         prefixed(plain, state(0)) | prefixed("ema.module.", state(1)), tmp_path / "w.safetensors"
     )
@@ -137,9 +133,7 @@ def test_other_widths_of_floats_become_fp32(dtype: torch.dtype, tmp_path: Path) 
         (lambda t: t | {"head.bias": torch.full((3,), 1e39, dtype=torch.float64)}, ["infinite"]),
     ],
 )
-def test_what_does_not_fit_names_what_is_there_and_what_is_wanted(
-    change, words: list[str], tmp_path: Path
-) -> None:
+def test_misfits_are_named_on_both_sides(change, words: list[str], tmp_path: Path) -> None:
     save_file(change(state()), tmp_path / "w.safetensors")
     with pytest.raises(InputError) as caught:
         loaded(tmp_path / "w.safetensors")
@@ -188,9 +182,7 @@ def test_the_lines_that_a_pickle_is_refused_with_make_a_file_that_loads(tmp_path
         assert len(tensor_shapes(file)) >= 20
 
 
-def test_an_encoder_folder_follows_the_same_rule(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_encoder_folders_follow_the_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDP_HOME", str(tmp_path))
     folder = tmp_path / "mine"
     save_encoder(folder, network(), {})

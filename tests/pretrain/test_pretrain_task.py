@@ -139,9 +139,7 @@ def test_a_finished_name_is_not_overwritten(cdp_home: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 100, None])
-def test_a_damaged_checkpoint_is_refused_with_a_remedy(
-    damage: bytes | None, cdp_home: Path
-) -> None:
+def test_a_damaged_checkpoint_is_refused(damage: bytes | None, cdp_home: Path) -> None:
     training = pretrain(_model())
     next(training)
     training.close()
@@ -169,9 +167,7 @@ def test_the_caller_s_random_stream_is_left_alone(cdp_home: Path) -> None:
     assert torch.equal(torch.rand(2), expected)
 
 
-def test_divergence_is_said_and_not_saved_over_the_checkpoint(
-    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_divergence_is_not_saved(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = pretrain(_model())
     for _ in range(2):
         next(training)
@@ -186,9 +182,7 @@ def test_divergence_is_said_and_not_saved_over_the_checkpoint(
 
 
 @pytest.mark.parametrize("kind", ["standard", "robust", "noise-aware"])
-def test_every_kind_of_encoder_trains_resumes_and_says_how_good_it_is(
-    kind: str, cdp_home: Path
-) -> None:
+def test_every_kind_trains_resumes_and_is_measured(kind: str, cdp_home: Path) -> None:
     whole = run_pretrain(_encoder(kind=kind, name="whole"))
     # 36 images in batches of 8 are 4 steps an epoch: stop inside the second, so one epoch is kept.
     with pytest.raises(Cancelled):
@@ -211,9 +205,7 @@ def test_every_kind_of_encoder_trains_resumes_and_says_how_good_it_is(
     assert len(encoder.card["training"]["held_out_score"]) == 3
 
 
-def test_the_best_epoch_is_kept_not_the_last(
-    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_best_epoch_is_kept(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores, nets = iter([0.2, 0.9, 0.5]), []
 
     def score(config: EncoderConfig, net: torch.nn.Module, split: Split, held: np.ndarray) -> float:
@@ -248,9 +240,7 @@ def test_held_out_rows_are_not_trained_on() -> None:
 
 
 @pytest.mark.parametrize(("given", "taken"), [({}, 8 / 255), ({"epsilon": 0.05}, 0.05)])
-def test_without_a_convention_a_robust_encoder_takes_the_usual_budget_or_the_one_given(
-    given: dict, taken: float, cdp_home: Path
-) -> None:
+def test_without_a_convention_a_usual_budget(given: dict, taken: float, cdp_home: Path) -> None:
     folder = run_pretrain(_encoder(dataset="colours", kind="robust", epochs=1, **given))
     settings = json.loads((folder / "card.json").read_text())["training"]
     assert settings["epsilon"] == pytest.approx(taken)

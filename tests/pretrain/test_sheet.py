@@ -54,9 +54,7 @@ def test_a_sheet_has_two_images_a_class_of_the_checkpoints_averaged_weights() ->
     assert not np.array_equal(sheet.image, other.image)
 
 
-def test_the_sheet_of_the_finished_model_is_what_the_projects_sampler_makes_of_it(
-    tmp_path: Path,
-) -> None:
+def test_the_sheet_is_what_the_sampler_makes_of_the_model(tmp_path: Path) -> None:
     state = checkpoint(1)
     unet = build_unet((1, 8, 8), patch=1, classes=3, widths=(32, 32), layers=1)
     unet.load_state_dict(
@@ -109,9 +107,7 @@ def test_data_of_many_classes_have_a_sheet_of_bounded_size() -> None:
     assert len(SheetMaker(CONFIG, info).of_checkpoint(state, lambda: False).label) == MOST
 
 
-def test_a_sheet_on_disk_is_complete_or_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sheet_on_disk_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sheet = SheetMaker(CONFIG, INFO).of_checkpoint(CHECKPOINT, lambda: False)
     path = tmp_path / "sheet.npz"
     sheet.save(path)

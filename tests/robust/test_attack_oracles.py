@@ -49,9 +49,7 @@ THEIRS = {"linf": torchattacks.PGD, "l2": torchattacks.PGDL2}
     ("norm", "epsilon", "step"),
     [("linf", 8 / 255, 2 / 255), ("linf", 0.3, 0.1), ("l2", 0.5, 0.1), ("l2", 2.0, 1.0)],
 )
-def test_agrees_with_torchattacks_from_the_same_start(
-    name: str, norm: str, epsilon: float, step: float
-) -> None:
+def test_agrees_with_torchattacks(name: str, norm: str, epsilon: float, step: float) -> None:
     net, (x, y) = _net(name).double(), _images()
     x = x.double()
     expected = THEIRS[norm](net, eps=epsilon, alpha=step, steps=10, random_start=False)(x, y)
@@ -84,9 +82,7 @@ def _linear(seed: int, pixels: int = 16) -> tuple[nn.Module, torch.Tensor]:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000), epsilon=st.floats(0.01, 1.5), start=st.booleans())
-def test_linf_reaches_the_exact_worst_case_of_a_linear_model(
-    seed: int, epsilon: float, start: bool
-) -> None:
+def test_linf_is_exact_on_a_linear_model(seed: int, epsilon: float, start: bool) -> None:
     """Pixel by pixel: x - eps sign(w), cut to [0,1], whatever the start."""
     net, w = _linear(seed)
     generator = _drawn(seed)
@@ -111,9 +107,7 @@ def test_linf_reaches_the_exact_worst_case_of_a_linear_model(
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000), epsilon=st.floats(0.01, 0.3), steps=st.integers(1, 6))
-def test_l2_is_exact_on_a_linear_model_away_from_the_range_s_ends(
-    seed: int, epsilon: float, steps: int
-) -> None:
+def test_l2_is_exact_on_a_linear_model(seed: int, epsilon: float, steps: int) -> None:
     """Every step has the direction of -w and the length given, until the ball ends: x - min(steps *
     size, eps) w / |w|."""
     net, w = _linear(seed)

@@ -275,9 +275,7 @@ def _with(value: float) -> torch.Tensor:
         (torch.ones(3, 1, 6, 6, dtype=torch.uint8), "fp32 or fp64"),
     ],
 )
-def test_what_are_no_images_is_refused_and_the_network_left_alone(
-    x: torch.Tensor, words: str
-) -> None:
+def test_what_are_no_images_is_refused(x: torch.Tensor, words: str) -> None:
     net = _mixed()
     before = state_of(net)
     with pytest.raises(InputError, match=words):
@@ -298,9 +296,7 @@ def test_images_a_rounding_error_outside_the_range_are_taken() -> None:
 @given(
     seed=st.integers(0, 1000), classes=st.integers(2, 6), scale=st.sampled_from([1e-3, 1.0, 1e6])
 )
-def test_margin_is_the_best_other_logit_minus_the_true_one(
-    seed: int, classes: int, scale: float
-) -> None:
+def test_margin_is_best_other_minus_true_logit(seed: int, classes: int, scale: float) -> None:
     logits = scale * torch.randn(7, classes, generator=_drawn(seed))
     y = torch.arange(7) % classes
     expected = [
@@ -329,9 +325,7 @@ def test_an_attack_towards_a_class_ends_in_it() -> None:
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("loss", [cross_entropy, margin])
-def test_a_trace_holds_the_loss_before_every_step_and_after_the_last_and_changes_nothing(
-    norm: str, loss: Any
-) -> None:
+def test_a_trace_holds_every_loss_and_changes_nothing(norm: str, loss: Any) -> None:
     net, (x, y) = _net().eval(), _images(10)
     settings_ = {"epsilon": 0.3, "step_size": 0.05, "norm": norm, "loss": loss}
     trace: list[torch.Tensor] = []

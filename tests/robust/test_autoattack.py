@@ -59,9 +59,7 @@ def _shipped(count: int) -> tuple[nn.Module, np.ndarray, np.ndarray]:
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.1), ("l2", 1.5)])
-def test_every_image_of_the_shipped_robust_network_comes_to_what_the_package_says(
-    norm: str, epsilon: float
-) -> None:
+def test_every_image_comes_to_what_the_package_says(norm: str, epsilon: float) -> None:
     """With few steps and queries on both sides; ``make bench`` compares the standard version on 200
     images."""
     net, image, label = _shipped(40)
@@ -73,9 +71,7 @@ def test_every_image_of_the_shipped_robust_network_comes_to_what_the_package_say
     assert not state.refused.any()
 
 
-def test_the_standard_version_at_full_length_comes_to_what_the_package_says(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_full_standard_version_is_the_package_s(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for Square, whose 5,000 queries are all alike."""
 
     class FewQueries(pyautoattack.AutoAttack):
@@ -96,9 +92,7 @@ def test_the_standard_version_at_full_length_comes_to_what_the_package_says(
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize(("right", "batch"), [(0, 4), (1, 4), (5, 4)])
 @pytest.mark.usefixtures("short")
-def test_batches_of_misclassified_images_and_single_standing_ones_are_no_exception(
-    norm: str, right: int, batch: int
-) -> None:
+def test_batches_of_few_or_wrong_images_are_no_exception(norm: str, right: int, batch: int) -> None:
     net, image, label = problem(9, wrong=0)
     label[right:] = (label[right:] + 1) % 10
     given: dict[str, Any] = {"norm": norm, "epsilon": 0.01, "batch": batch}
@@ -121,9 +115,7 @@ def test_below_ten_classes_the_targets_are_all_other_classes(classes: int) -> No
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_three_classes_are_attacked_on_the_untargeted_dlr_loss(
-    norm: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_three_classes_take_the_dlr_loss(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The package's own loop holds one number of restarts for both untargeted attacks, so it is
     called twice: on all, on those left."""
     net, image, label = problem(40, 3)
@@ -155,9 +147,7 @@ def test_three_classes_are_attacked_on_the_untargeted_dlr_loss(
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_two_classes_are_attacked_without_a_dlr_loss(
-    norm: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_classes_take_no_dlr_loss(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net, image, label = problem(40, 2)
     given: dict[str, Any] = {"norm": norm, "epsilon": 0.09 if norm == "linf" else 0.45, "batch": 10}
     attacks = autoattack_suite(net, 2, norm, given["epsilon"], 3)

@@ -52,9 +52,7 @@ def _purified(x: Tensor) -> Tensor:
         (lambda x: (8 * x).round() / 8, _same, "6 of 6 images have no gradient"),
     ],
 )
-def test_each_oddity_is_told_once_and_a_plain_network_has_none(
-    before: Any, after: Any, words: str | None
-) -> None:
+def test_each_oddity_is_told_once(before: Any, after: Any, words: str | None) -> None:
     trace = sys.gettrace()
     for _ in range(2):
         found = autoattack_warnings(
@@ -65,9 +63,7 @@ def test_each_oddity_is_told_once_and_a_plain_network_has_none(
     assert sys.gettrace() is trace
 
 
-def test_the_trace_function_of_a_debugger_or_coverage_stays(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_trace_function_of_a_debugger_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     def traced(*_: object) -> None:
         return None
 

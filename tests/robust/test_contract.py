@@ -228,9 +228,7 @@ def test_half_precision_inside_is_not_taken_for_dependence() -> None:
         (same, lambda z: z.roll(1, dims=1), ORDER, "in another order"),
     ],
 )
-def test_what_weakens_a_number_is_named_with_what_it_means(
-    before: Any, after: Any, kind: str, words: str
-) -> None:
+def test_what_weakens_a_number_is_named(before: Any, after: Any, kind: str, words: str) -> None:
     found = contract(Wrapped(before, after))
     assert set(found) == {kind}
     assert words in found[kind]
@@ -250,9 +248,7 @@ def test_what_weakens_a_number_is_named_with_what_it_means(
         (lambda z: [][0], "IndexError"),
     ],
 )
-def test_what_is_no_row_of_finite_logits_an_image_is_refused_in_a_sentence(
-    after: Any, words: str
-) -> None:
+def test_what_is_no_row_of_finite_logits_is_refused(after: Any, words: str) -> None:
     with pytest.raises(InputError) as caught:
         contract(Wrapped(same, after))
     assert words in str(caught.value) and "\n" not in str(caught.value)

@@ -48,9 +48,7 @@ def _linear(norm: str) -> tuple[nn.Module, np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_on_a_linear_model_the_curve_is_the_share_of_images_farther_from_the_border_than_the_budget(
-    norm: str,
-) -> None:
+def test_on_a_linear_model_the_curve_is_exact(norm: str) -> None:
     net, image, label, distance = _linear(norm)
     epsilon = float(np.median(distance))
     curve = budget_curve(_attacker(net, image, label, norm, 13), epsilon, steps=40)

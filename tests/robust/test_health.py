@@ -123,9 +123,7 @@ def _alarms(
 @pytest.mark.parametrize("wobble", [0.0, 0.02])
 @pytest.mark.parametrize("shape", ["flat", "rising", "levelling off"])
 @pytest.mark.parametrize(("epochs", "n"), [(30, 500), (60, 1000)])
-def test_noise_alone_is_overfitting_in_less_than_one_history_of_a_hundred(
-    shape: str, wobble: float, epochs: int, n: int
-) -> None:
+def test_noise_alone_is_no_overfitting(shape: str, wobble: float, epochs: int, n: int) -> None:
     x = np.linspace(0, 1, epochs)
     trend = {"flat": 0 * x, "rising": 0.5 * x, "levelling off": 1 - np.exp(-5 * x)}[shape]
     assert _alarms(np.random.default_rng(0), trend, n, wobble, 120) == 0
@@ -181,9 +179,7 @@ def test_history_knows_its_best_and_comes_back_from_its_state() -> None:
 
 
 @pytest.mark.parametrize("robust", [0.0, 0.5])
-def test_of_equal_robust_accuracies_the_best_has_the_higher_clean_one_then_is_the_later(
-    robust: float,
-) -> None:
+def test_of_equal_ones_the_best_is_the_cleaner_then_the_later(robust: float) -> None:
     """Clean accuracies 17, 41, 41 and 30 %, as of a training that never withstands an attack."""
     history, n = ValidationHistory(), 100
     right = np.arange(n) < 100 * robust

@@ -130,9 +130,7 @@ def test_a_network_that_is_right_about_nothing_gets_no_surface() -> None:
 
 @pytest.mark.usefixtures("fewer")
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_the_surface_is_the_loss_along_the_gradient_and_across_it_around_an_image_of_median_rise(
-    norm: str,
-) -> None:
+def test_the_surface_is_the_loss_along_and_across_the_gradient(norm: str) -> None:
     net, image, epsilon = network(), pictures(31), 0.02 if norm == "linf" else 0.2
     label = predicted(net, image)
     surface = _checked(net, image, label, norm=norm, epsilon=epsilon, seed=4, batch=50).surface

@@ -103,9 +103,7 @@ def test_labels_or_attacks_of_another_suite_are_refused() -> None:
     ("turned", "n", "refused", "said"),
     [(0, 1000, 0, []), (2, 1000, 0, []), (3, 1000, 0, ["Square"]), (0, 1000, 1, ["beyond"])],
 )
-def test_what_is_odd_about_an_outcome_is_said(
-    turned: int, n: int, refused: int, said: list[str]
-) -> None:
+def test_odd_outcomes_are_said(turned: int, n: int, refused: int, said: list[str]) -> None:
     state = SuiteState.begin(n, ["apgd-ce", "square"], norm="linf", epsilon=0.1, batch=9)
     state.broken[:] = (100, turned)
     state.refused[0] = refused

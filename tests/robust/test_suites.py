@@ -55,9 +55,7 @@ def test_each_attack_meets_only_the_images_that_stand_in_batches_fixed_when_it_b
     assert state.largest == pytest.approx(0.04, abs=1e-6)
 
 
-def test_the_worst_case_never_exceeds_any_single_attack_and_equals_their_meet_where_starts_are_fixed() -> (
-    None
-):
+def test_the_worst_case_is_the_meet_of_single_attacks() -> None:
     net, image, label = problem(40)
     attacks = [
         shifting(name, by)
@@ -156,9 +154,7 @@ def _push(to: float) -> Attack:
         ("l2", shifting("rounding", 0.05 / 4 * (1 + 5e-6)), 0),
     ],
 )
-def test_images_beyond_the_budget_or_the_range_do_not_count_and_are_counted(
-    norm: str, attack: Attack, refused: int
-) -> None:
+def test_images_beyond_the_budget_do_not_count(norm: str, attack: Attack, refused: int) -> None:
     image, label = grey(0.495, 0.495, 0.495)
     state = run(Brightness(), image, label, [attack], norm=norm, epsilon=0.05)
     assert state.refused.tolist() == [refused]
@@ -203,9 +199,7 @@ def test_all_or_all_but_one_misclassified_is_an_outcome(right: int) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(count=st.integers(1, 12), batch=st.integers(1, 14), seed=st.integers(0, 5))
-def test_outcomes_of_an_attack_on_single_images_do_not_depend_on_the_batch(
-    count: int, batch: int, seed: int
-) -> None:
+def test_outcomes_do_not_depend_on_the_batch(count: int, batch: int, seed: int) -> None:
     net, image = network(), pictures(count, seed)
     label = predicted(net, image)
     attacks = [shifting("up", 0.03), shifting("down", -0.03)]

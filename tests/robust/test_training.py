@@ -81,9 +81,7 @@ def _until(
 
 @pytest.mark.parametrize("method", ["pgd-at", "trades", "mart"])
 @pytest.mark.parametrize("normalised", [False, True])
-def test_stopped_at_any_step_and_resumed_it_equals_uninterrupted_training_bit_for_bit(
-    method: str, normalised: bool
-) -> None:
+def test_resumed_at_any_step_it_equals_uninterrupted(method: str, normalised: bool) -> None:
     """Stops in mid-epoch, in mid-validation (after the sixth step), and at both again."""
     published = (
         {"momentum_cycle": True, "ema_warm_up": 0.3, "attack_start": "noise"} if normalised else {}
@@ -236,9 +234,7 @@ def test_steps_make_arms_of_any_data_equally_long_where_epochs_do_not() -> None:
         ("500 steps", [(14, 3)]),
     ],
 )
-def test_validation_comes_after_so_many_steps_or_epochs_and_after_the_last_step(
-    every: str, points: list[tuple[int, int]]
-) -> None:
+def test_validation_comes_after_steps_or_epochs(every: str, points: list[tuple[int, int]]) -> None:
     found = list(_trainer(tiny.config(epochs=None, steps=14, validate_every=every)).run())
     assert [(m.step, m.epoch) for m in found] == points
     assert [m.point for m in found] == list(range(1, len(points) + 1))
@@ -262,9 +258,7 @@ def test_losses_between_two_validations_are_means_over_their_steps() -> None:
     )
 
 
-def test_automatic_validation_is_counted_work_below_a_tenth_of_training_and_the_same_for_every_arm() -> (
-    None
-):
+def test_automatic_validation_is_counted_work_below_a_tenth_of_training() -> None:
     """Passes an image: training 5 attack steps and 2 1/3 more of TRADES; validation 10 attack steps
     and two forward passes."""
     quick = train_preset("quick").model_copy(update={"validation_steps": 10})
@@ -315,9 +309,7 @@ def test_bf16_trains_like_fp32_and_validates_in_fp32() -> None:
     assert runs["bf16"].loss == pytest.approx(runs["fp32"].loss, rel=0.25)
 
 
-def test_validation_does_not_depend_on_what_was_validated_before_and_shows_balanced_examples() -> (
-    None
-):
+def test_validation_does_not_depend_on_what_was_before() -> None:
     trainer = _trainer(tiny.config(epochs=2))
     list(trainer.run())
     checked = trainer.checked

@@ -54,9 +54,7 @@ class Mixed(nn.Module):
         return self.body(x)
 
 
-def test_between_batches_and_after_them_network_settings_and_random_streams_are_as_they_were() -> (
-    None
-):
+def test_between_batches_network_settings_and_streams_are_as_they_were() -> None:
     net, image = Mixed(), pictures(20)
     label = np.zeros(20, np.int64)
     torch.set_float32_matmul_precision("high")
@@ -132,7 +130,7 @@ class Wrapped(nn.Module):
         (lambda z: z @ torch.ones(3, 3), "does not take images"),
     ],
 )
-def test_a_network_that_gives_no_logits_is_refused_with_a_reason(
+def test_without_logits_a_network_is_refused(
     change: Callable[[Tensor], object], words: str
 ) -> None:
     net = Wrapped(change)
@@ -166,9 +164,7 @@ def test_a_network_that_overflows_under_attack_is_refused_not_counted() -> None:
         (np.repeat(pictures(3), 3, axis=3), np.zeros(3, np.int64), "does not take"),
     ],
 )
-def test_what_are_no_labelled_images_is_refused(
-    image: np.ndarray, label: np.ndarray, words: str
-) -> None:
+def test_unlabelled_images_are_refused(image: np.ndarray, label: np.ndarray, words: str) -> None:
     with pytest.raises(InputError, match=words):
         run(network(), image, label, [shifting("a", 0.01)], classes=10)
 

@@ -94,9 +94,7 @@ def elsewhere(config: ExploreConfig, tmp_path: Path) -> tuple[np.ndarray, list[s
 
 
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4), total=st.integers(4, 150))
-def test_sets_share_the_points_equally_and_small_ones_pass_on_what_they_lack(
-    sizes: list[int], total: int
-) -> None:
+def test_sets_share_points_and_small_ones_pass_on_the_rest(sizes: list[int], total: int) -> None:
     found = shares(sizes, total)
     # dealt out one by one
     dealt = [0] * len(sizes)
@@ -129,9 +127,7 @@ def test_a_pca_of_pixels_is_that_of_scikit_learn(cdp_home: Path) -> None:
     assert found.coordinates.dtype == np.float32
 
 
-def test_classes_of_one_name_are_one_class_on_the_map_however_sets_number_them(
-    cdp_home: Path,
-) -> None:
+def test_classes_of_one_name_are_one_class_on_the_map(cdp_home: Path) -> None:
     save("two", 60, classes=2, names=("a", "b"))
     save("three", 60, classes=3, names=("b", "c", "a"))
     found = embed(config("two", "three"))
@@ -158,9 +154,7 @@ def test_the_judge_sees_real_images_and_neighbours_share_their_class(cdp_home: P
 
 
 @pytest.mark.parametrize("method", ["pca", "umap"])
-def test_a_known_map_comes_back_bit_for_bit_without_any_heavy_library(
-    method: str, cdp_home: Path, tmp_path: Path
-) -> None:
+def test_a_known_map_needs_no_heavy_library(method: str, cdp_home: Path, tmp_path: Path) -> None:
     save("one", 60)
     wanted = config("one", method=method)
     assert map_of(wanted).known() is None and quality_of(wanted).known() is None
@@ -180,9 +174,7 @@ def test_a_known_map_comes_back_bit_for_bit_without_any_heavy_library(
     assert said == []
 
 
-def test_other_pixels_or_settings_are_another_map_and_settings_of_umap_mean_nothing_to_a_pca(
-    cdp_home: Path,
-) -> None:
+def test_other_pixels_or_settings_are_another_map(cdp_home: Path) -> None:
     image, label = save("one", 60).image.copy(), np.array(save("same", 60, 9).label)
     made = embed(config("one"))
     for change in ({"seed": 5}, {"neighbors": 3}, {"metric": "cosine"}, {"min_dist": 0.5}):
@@ -197,9 +189,7 @@ def test_other_pixels_or_settings_are_another_map_and_settings_of_umap_mean_noth
 
 
 @pytest.mark.parametrize("method", ["pca", "umap"])
-def test_on_a_map_of_real_images_a_set_keeps_its_place_when_another_comes(
-    method: str, cdp_home: Path
-) -> None:
+def test_on_a_map_of_real_images_a_set_keeps_its_place(method: str, cdp_home: Path) -> None:
     save("a", 40, side=28)
     save("b", 50, 1, side=28)
     options = {"fit": "real", "dataset": "fashion-mnist", "method": method}
@@ -209,9 +199,7 @@ def test_on_a_map_of_real_images_a_set_keeps_its_place_when_another_comes(
     assert not np.array_equal(embed(config("a", method=method)).coordinates, alone.coordinates)
 
 
-def test_quality_is_what_known_libraries_say_of_the_map_and_of_the_next_seeds(
-    cdp_home: Path,
-) -> None:
+def test_quality_is_what_known_libraries_say_of_two_maps(cdp_home: Path) -> None:
     image = save("one", 80).image
     wanted = config("one", method="umap", neighbors=6)
     quality, first, second = (
@@ -231,9 +219,7 @@ def test_quality_is_what_known_libraries_say_of_the_map_and_of_the_next_seeds(
     assert quality.disparity is not None and quality.disparity > 0
 
 
-def test_a_pca_has_no_seed_and_neighbourhoods_stay_under_half_of_a_small_set(
-    cdp_home: Path,
-) -> None:
+def test_neighbourhoods_stay_under_half_of_a_small_set(cdp_home: Path) -> None:
     save("one", 60)
     assert map_quality(config("one", neighbors=40)) == MapQuality(
         pytest.approx(0.8, abs=0.2),

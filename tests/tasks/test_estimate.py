@@ -55,9 +55,7 @@ def test_it_counts_steps_and_scales_the_measured_step(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("_set")
-def test_the_cost_of_a_training_that_ran_counts_more_than_a_measured_step(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_cost_of_a_training_that_ran_counts_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_measure, "measure", lambda config, info: COST)
     before = estimate(_config()).seconds
     learn(_config(seed=5), prepare(_config()), step_seconds=2.0, image_seconds=0.5)

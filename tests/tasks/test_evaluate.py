@@ -175,9 +175,7 @@ class Wrong(nn.Module):
 
 
 @pytest.mark.parametrize("give", ["columns", "nan", "tuple", "detached"])
-def test_a_network_of_ones_own_that_gives_no_logits_is_refused_in_a_sentence(
-    give: str, tmp_path: Path
-) -> None:
+def test_an_own_network_that_gives_no_logits_is_refused(give: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the network"):
         evaluated(tmp_path, net=Wrong(give), **OWN)
 
@@ -195,9 +193,7 @@ class OverTheBatch(nn.Module):
 
 
 @pytest.mark.parametrize("attack", ["quick", "pgd", "autoattack"])
-def test_a_network_that_normalises_over_the_batch_is_refused_before_any_attack(
-    attack: str, tmp_path: Path
-) -> None:
+def test_normalising_over_the_batch_is_refused(attack: str, tmp_path: Path) -> None:
     net, told = OverTheBatch(), Told()
     with pytest.raises(InputError, match="depends on the other images of its batch"):
         evaluated(tmp_path, told, net, attack=attack, **OWN)
@@ -225,9 +221,7 @@ def test_which_of_two_sets_of_weights_was_evaluated_stands_in_the_report(tmp_pat
 
 
 @pytest.mark.parametrize("kind", ["file", "file of a network", "folder"])
-def test_weights_that_match_no_network_are_refused_before_anything_is_queued(
-    kind: str, tmp_path: Path, world: Path
-) -> None:
+def test_weights_of_no_network_are_not_queued(kind: str, tmp_path: Path, world: Path) -> None:
     model, more, where = str(tmp_path / "w.safetensors"), {}, tmp_path / "w.safetensors"
     if kind == "folder":
         model, where = str(world / "best"), world / "best" / "model.safetensors"

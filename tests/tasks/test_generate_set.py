@@ -41,9 +41,7 @@ def after(calls: int) -> Callable[[], bool]:
     return should_stop
 
 
-def test_a_set_has_every_row_of_every_batch_in_order_and_says_where_it_comes_from(
-    tmp_path: Path, maker: StubMaker
-) -> None:
+def test_a_set_has_every_row_and_says_its_origin(tmp_path: Path, maker: StubMaker) -> None:
     made = generate_set(CONFIG, tmp_path / "set", maker=maker, origin={"run": "r1"})
     whole, label = maker.batch(CONFIG.model_copy(update={"batch": 10}), 0, lambda: False)
     assert np.array_equal(made.image, whole)
@@ -51,9 +49,7 @@ def test_a_set_has_every_row_of_every_batch_in_order_and_says_where_it_comes_fro
     assert (made.card["source"], made.card["run"]) == ("stub", "r1")
 
 
-def test_a_stopped_generation_keeps_its_batches_and_goes_on_without_repeating_them(
-    tmp_path: Path, maker: StubMaker
-) -> None:
+def test_a_stopped_generation_goes_on_where_it_was(tmp_path: Path, maker: StubMaker) -> None:
     with pytest.raises(Cancelled, match="stopped after 4 of 10 images"):
         generate_set(CONFIG, tmp_path / "set", maker=maker, session=Session(should_stop=after(1)))
     assert not (tmp_path / "set").exists()
@@ -66,9 +62,7 @@ def test_a_stopped_generation_keeps_its_batches_and_goes_on_without_repeating_th
     assert np.array_equal(made.image, generate_set(CONFIG, tmp_path / "other", maker=maker).image)
 
 
-def test_a_set_that_the_version_before_began_is_gone_on_with(
-    tmp_path: Path, maker: StubMaker
-) -> None:
+def test_a_set_of_an_older_version_goes_on(tmp_path: Path, maker: StubMaker) -> None:
     """Its settings lack what is new since, and its lambda of hard negatives was twice as strong."""
     config = unflatten(
         {
@@ -92,9 +86,7 @@ def test_a_set_that_the_version_before_began_is_gone_on_with(
     assert begun(maker) == [0, 1, 2]
 
 
-def test_progress_rate_counts_only_the_images_of_this_start(
-    tmp_path: Path, maker: StubMaker
-) -> None:
+def test_the_rate_counts_only_images_of_this_start(tmp_path: Path, maker: StubMaker) -> None:
     with pytest.raises(Cancelled):
         generate_set(CONFIG, tmp_path / "set", maker=maker, session=Session(should_stop=after(2)))
     maker.seconds = 0.05
@@ -106,9 +98,7 @@ def test_progress_rate_counts_only_the_images_of_this_start(
     assert seen[-1].seconds_left == 0
 
 
-def test_an_existing_folder_is_refused_before_any_work_and_left_alone(
-    tmp_path: Path, maker: StubMaker
-) -> None:
+def test_an_existing_folder_is_left_alone(tmp_path: Path, maker: StubMaker) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "precious").write_text("x")
     with pytest.raises(InputError, match="already exists: choose another name or delete it first"):
@@ -138,9 +128,7 @@ def test_a_partial_set_of_other_weights_under_the_same_name_is_refused(
         generate_set(CONFIG, tmp_path / "set", maker=maker)
 
 
-def test_a_failing_batch_leaves_no_set_and_lets_the_next_start_go_on(
-    tmp_path: Path, maker: StubMaker
-) -> None:
+def test_a_failing_batch_leaves_no_set(tmp_path: Path, maker: StubMaker) -> None:
     maker.error = "disk"
     with pytest.raises(OSError, match="No space left"):
         generate_set(CONFIG, tmp_path / "set", maker=maker)

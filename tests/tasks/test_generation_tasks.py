@@ -43,9 +43,7 @@ def test_a_live_generation_compares_both_arms_from_the_same_noise() -> None:
     np.testing.assert_array_equal(result.label, np.arange(12) % 10)
 
 
-def test_before_the_window_and_at_strength_0_both_arms_are_identical_and_nothing_is_said_of_guidance() -> (
-    None
-):
+def test_before_the_window_and_at_strength_0_both_arms_are_identical() -> None:
     stops = iter([False, True])
     _, stopped = watch(
         small(strength=0.3, window_start=0.4), session=Session(should_stop=lambda: next(stops))

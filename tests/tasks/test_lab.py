@@ -48,9 +48,7 @@ def world(cdp_home: Path) -> None:
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("attack", ["cross-entropy", "margin", "targeted"])
-def test_an_attack_stays_in_its_ball_and_says_what_the_network_says(
-    world: None, norm: str, attack: str
-) -> None:
+def test_an_attack_stays_in_its_ball_and_says_so(world: None, norm: str, attack: str) -> None:
     epsilon = 0.1 if norm == "linf" else 0.8
     asked = config(
         norm=norm, attack=attack, epsilon=epsilon, target=2 if attack == "targeted" else None
@@ -86,9 +84,7 @@ def test_the_strongest_start_is_shown(world: None) -> None:
     assert ends[found.chosen] == max(ends)
 
 
-def test_the_attack_at_the_smallest_budget_fools_and_one_step_below_was_tried_in_vain(
-    world: None,
-) -> None:
+def test_the_smallest_budget_fools_and_one_step_below_does_not(world: None) -> None:
     least = smallest_budget(config())
     assert least.epsilon is not None and 0 < least.epsilon < least.largest
     assert least.step <= least.largest / 256
@@ -140,9 +136,7 @@ def test_the_smallest_budget_of_a_plane_is_the_distance_to_it(
 
 
 @given(st.integers(1, 500), st.data())
-def test_halving_finds_the_threshold_of_whatever_fails_below_and_succeeds_above(
-    steps: int, data: st.DataObject
-) -> None:
+def test_halving_finds_the_threshold(steps: int, data: st.DataObject) -> None:
     threshold = data.draw(st.integers(1, steps))
     tried: list[int] = []
 

@@ -107,9 +107,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_what_is_no_such_image_is_one_sentence_and_leaves_nothing(
-    kind: str, cdp_home: Path
-) -> None:
+def test_what_is_no_image_is_one_sentence(kind: str, cdp_home: Path) -> None:
     content, words = HOSTILE[kind]
     with pytest.raises(InputError, match=words) as error:
         read_upload(content, "<b>mine</b>.png", GREY)

@@ -64,9 +64,7 @@ def test_what_was_measured_comes_back_equal_and_without_torch(found: Measured) -
     assert float(told) == found.result.figures["separation"].high
 
 
-def test_a_real_split_and_one_class_are_measured_as_far_as_they_go_and_remembered(
-    found: Measured,
-) -> None:
+def test_a_real_split_and_one_class_are_measured_as_far_as_they_go(found: Measured) -> None:
     split = measure_set(f"{DATASET}:test", **OPTIONS)  # type: ignore[arg-type]
     assert "precision" not in split.result.figures and split.pairs is not None
     image, label, _ = real("train")
@@ -127,9 +125,7 @@ def test_the_json_has_every_pair_both_ways(found: Measured) -> None:
     assert given["differences"][0]["figures"]["separation"]["value"] == 0
 
 
-def test_other_real_images_of_the_same_name_give_other_figures_in_the_same_process(
-    found: Measured, quick: None
-) -> None:
+def test_other_real_images_give_other_figures(found: Measured, quick: None) -> None:
     (paths.sets_dir() / f"{DATASET}-test").rename(paths.home() / "gone")
     image, label, _ = real("train")
     make(
@@ -140,9 +136,7 @@ def test_other_real_images_of_the_same_name_give_other_figures_in_the_same_proce
     assert again.result.figures["coverage"].n == 100
 
 
-def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_images(
-    found: Measured, quick: None
-) -> None:
+def test_sets_are_compared_at_equal_numbers_of_every_class(found: Measured, quick: None) -> None:
     image, label, _ = real("test")
     part = (
         np.flatnonzero((label[TEST : TEST + 500] != 3) | (np.arange(500) % 2 == 0)) + TEST
@@ -159,9 +153,7 @@ def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_im
     assert again.result.figures["separation"].value != cut.result.figures["separation"].value
 
 
-def test_a_set_whose_real_images_are_not_here_has_its_own_figures_and_says_why_the_others_are_missing(
-    cdp_home: Path, quick: None
-) -> None:
+def test_without_real_images_a_set_has_its_own_figures(cdp_home: Path, quick: None) -> None:
     rng = np.random.default_rng(0)
     label = np.arange(120) % 3
     image = (rng.integers(0, 60, (120, 8, 8, 1)) + 60 * label[:, None, None, None]).astype(np.uint8)

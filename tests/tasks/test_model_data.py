@@ -80,9 +80,7 @@ def test_the_model_outlives_the_images_it_was_trained_on() -> None:
         ({"names": PETS, "shape": (8, 8, 3)}, "shape"),
     ],
 )
-def test_a_contradiction_is_refused_naming_both_and_nothing_is_queued(
-    made: dict[str, Any], words: str
-) -> None:
+def test_a_contradiction_is_refused_naming_both(made: dict[str, Any], words: str) -> None:
     model()
     data("other", **made)
     with pytest.raises(

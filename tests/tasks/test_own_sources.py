@@ -46,9 +46,7 @@ def own(cdp_home: Path) -> None:
         ("../shapes", ("", "")),
     ],
 )
-def test_encoders_make_a_saved_set_a_data_set_with_its_test_images(
-    own: None, name: str, split: tuple[str, str]
-) -> None:
+def test_encoders_make_a_set_a_data_set(own: None, name: str, split: tuple[str, str]) -> None:
     assert own_split(name) == split
 
 

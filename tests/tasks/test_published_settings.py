@@ -304,9 +304,7 @@ BEFORE = {
 
 
 @pytest.mark.parametrize("classes", [0, CLASSES])
-def test_cifar10_is_the_published_loop_also_where_the_model_knows_classes(
-    classes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cifar10_is_the_published_loop(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     config, steps = small("paper-cifar10"), list(range(950, -1, -50))
     guidance = cifar10(config)
     expected = reference(config, LINEAR, classes, steps, guidance, ancestral=False)
@@ -359,9 +357,7 @@ def test_the_default_is_the_loop_its_page_describes(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-def test_25_of_250_steps_lie_inside_the_window_of_digits_and_signs_however_they_are_spaced(
-    spacing: str,
-) -> None:
+def test_25_of_250_steps_lie_inside_the_window_of_digits_and_signs(spacing: str) -> None:
     config = preset("paper-mnist")
     steps = noise.timesteps(COSINE | {"timestep_spacing": spacing}, config.sampler.steps)
     inside = [t for t in steps if in_window(config.guidance, t / 1000)]

@@ -62,9 +62,7 @@ def test_every_score_is_one_number_an_image_and_has_words(source: Source) -> Non
         assert info.title and info.help.endswith(".") and info.help.count(". ") == 0
 
 
-def test_scores_of_the_classifier_are_those_of_its_probabilities_and_gradient(
-    source: Source,
-) -> None:
+def test_scores_of_the_classifier_are_those_of_its_probabilities(source: Source) -> None:
     from cdp.tasks.loaded import encoder_on_device
 
     found, label = all_scores(source).values, source.label[ROWS]
@@ -110,17 +108,13 @@ def test_distance_to_training_and_its_ratio_are_those_of_the_full_matrix(source:
 
 
 @pytest.mark.parametrize("encoder", [PIXELS, JUDGE])
-def test_images_that_come_again_and_copies_of_training_images_are_flagged(
-    source: Source, encoder: str
-) -> None:
+def test_repeated_and_copied_images_are_flagged(source: Source, encoder: str) -> None:
     found = flagged(source, ROWS, encoder, DATASET)
     np.testing.assert_array_equal(np.flatnonzero(found.duplicate), [118, 119])
     assert found.memorised[117] and found.memorised.sum() <= 2 and not found.undefined
 
 
-def test_one_in_a_thousand_held_out_images_would_be_flagged(
-    source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_share_of_flagged_is_chosen(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "RARE", 0.05)
     held_out = open_source(f"{DATASET}-test")
     assert flagged(held_out, np.arange(TEST), JUDGE, DATASET).memorised.sum() == pytest.approx(
@@ -142,18 +136,14 @@ def test_duplicates_equal_a_naive_loop_also_where_features_are_all_but_equal() -
     assert expected[50] and expected[60] and not expected[70] and sum(expected) == 5
 
 
-def test_pixels_have_the_scores_that_need_no_classifier_and_say_why_the_others_are_missing(
-    source: Source,
-) -> None:
+def test_pixels_have_the_scores_that_need_no_classifier(source: Source) -> None:
     found = all_scores(source, PIXELS)
     assert set(found.values) == {"separability", "nearest-training", "memorisation"}
     assert set(found.undefined) == {"confidence", "entropy", "gradient-norm"}
     assert all("pixels" in reason for reason in found.undefined.values())
 
 
-def test_labels_beyond_the_encoders_and_images_without_a_class_to_compare_with_have_a_reason(
-    source: Source,
-) -> None:
+def test_labels_beyond_the_encoders_have_a_reason(source: Source) -> None:
     strange = replace(source, label=source.label + 5)
     for _ in range(2):  # computed, then remembered
         found = all_scores(strange)

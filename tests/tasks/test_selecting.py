@@ -62,9 +62,7 @@ def test_rows_equal_a_plain_sort_of_each_class(data: st.DataObject, n: int, clas
         assert not len(left) or not len(mine) or score[left].max() <= score[mine].min()
 
 
-def test_a_selected_set_holds_those_images_and_names_parent_criterion_and_seed(
-    samples: SampleSet,
-) -> None:
+def test_a_selected_set_names_parent_criterion_and_seed(samples: SampleSet) -> None:
     made = select("real", "half", by="random", keep=50, seed=7, balanced=False)
     rows = chosen_rows(np.random.default_rng(7).random(120), samples.label, 50, balanced=False)
     np.testing.assert_array_equal(made.image, samples.image[rows])

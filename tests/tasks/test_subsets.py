@@ -54,9 +54,7 @@ def names() -> list[str]:
     return sorted(entry.name for entry in list_sets())
 
 
-def test_a_subset_holds_those_images_in_their_order_and_names_its_parent_and_how(
-    mixed: SampleSet,
-) -> None:
+def test_a_subset_holds_those_images_and_names_its_parent(mixed: SampleSet) -> None:
     how = {"lasso": [[0.0, 1.5], [2.0, 3.0]], "filters": {"class": [1, 2]}}
     made = save_subset("mixed", [7, 3, 150, 3], "part", how=how, tags=["odd", "odd", "zwei €"])
     np.testing.assert_array_equal(made.image, mixed.image[[3, 7, 150]])
@@ -145,9 +143,7 @@ def test_selection_drops_first_and_keeps_the_best_of_the_rest(mixed: SampleSet) 
         select("mixed", "none", **WORLD)
 
 
-def test_a_preview_is_what_select_keeps_and_needs_no_torch_the_second_time(
-    mixed: SampleSet,
-) -> None:
+def test_a_preview_is_what_select_keeps_without_torch(mixed: SampleSet) -> None:
     options = {"by": "separability", "keep": 60, "order": "lowest", "balanced": True}
     found = preview("mixed", **options, **WORLD)  # type: ignore[arg-type]
     np.testing.assert_array_equal(
@@ -163,9 +159,7 @@ def test_a_preview_is_what_select_keeps_and_needs_no_torch_the_second_time(
     assert told.split() == [str(row) for row in found.rows]
 
 
-def test_preview_figures_are_those_of_the_saved_part_its_parent_and_a_random_part_of_the_same_classes(
-    mixed: SampleSet,
-) -> None:
+def test_preview_figures_are_those_of_saved_parts(mixed: SampleSet) -> None:
     found = preview_figures("mixed", by="confidence", keep=100, balanced=False, rows=200, **WORLD)
     select("mixed", "sure", by="confidence", keep=100, balanced=False, **WORLD)
     for part, name in ((found.kept, "sure"), (found.parent, "mixed")):
@@ -180,9 +174,7 @@ def test_preview_figures_are_those_of_the_saved_part_its_parent_and_a_random_par
     assert len({found.kept.name, found.control.name, found.parent.name}) == 3
 
 
-def test_the_random_part_is_drawn_from_what_was_left_to_choose_from_and_is_not_the_criterion_random(
-    mixed: SampleSet,
-) -> None:
+def test_the_random_part_is_drawn_from_what_was_left(mixed: SampleSet) -> None:
     chosen = preview("mixed", by="random", keep=60, balanced=True, drop_duplicates=True, **WORLD)
     control = random_like(np.asarray(mixed.label), chosen)
     label = np.asarray(mixed.label)
@@ -194,9 +186,7 @@ def test_the_random_part_is_drawn_from_what_was_left_to_choose_from_and_is_not_t
     )  # the five duplicates stand at the end
 
 
-def test_a_part_is_measured_by_an_encoder_that_did_not_choose_it_and_says_so_where_there_is_none(
-    mixed: SampleSet,
-) -> None:
+def test_a_part_is_measured_by_an_encoder_that_did_not_choose_it(mixed: SampleSet) -> None:
     assert measuring_encoder("confidence", "standard", "fashion-mnist") == "judge"
     assert measuring_encoder("confidence", "pixels", "fashion-mnist") == "judge"
     for judge in ("judge", JUDGE):  # by name, and by a path to the same weights
@@ -231,9 +221,7 @@ def test_a_random_part_that_is_the_kept_part_is_said_to_be_and_not_compared(cdp_
     assert json.loads(again.stdout)["figures"]["differences"] == []
 
 
-def test_tags_are_set_replaced_and_taken_off_and_nothing_else_of_the_card_changes(
-    mixed: SampleSet,
-) -> None:
+def test_tags_are_set_replaced_and_taken_off(mixed: SampleSet) -> None:
     before = (mixed.folder / CARD).read_text()
     assert tags_of(set_tags("mixed", ["b", "a", "b", "größer"]).card) == ["b", "a", "größer"]
     after = json.loads((mixed.folder / CARD).read_text())
@@ -263,9 +251,7 @@ def test_tags_are_set_replaced_and_taken_off_and_nothing_else_of_the_card_change
         [str(i) for i in range(21)],
     ],
 )
-def test_hostile_tags_are_refused_in_one_printable_line_and_change_nothing(
-    mixed: SampleSet, tags: list[str]
-) -> None:
+def test_hostile_tags_are_refused_and_change_nothing(mixed: SampleSet, tags: list[str]) -> None:
     before = (mixed.folder / CARD).read_bytes()
     with pytest.raises(InputError) as error:
         set_tags("mixed", tags)
@@ -284,9 +270,7 @@ def test_what_strangers_wrote_in_the_place_of_tags_is_left_out() -> None:
     assert len(tags_of({"tags": [str(i) for i in range(500)]})) == 20
 
 
-def test_a_write_that_fails_leaves_the_old_card_and_no_litter(
-    mixed: SampleSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_card(mixed: SampleSet, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (mixed.folder / CARD).read_bytes()
     files = sorted(mixed.folder.iterdir())
 

@@ -215,9 +215,7 @@ def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(
         ({"dataset": "one"}, "one class"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(
-    tmp_path: Path, change: dict[str, Any], words: str
-) -> None:
+def test_a_misfit_is_refused_by_name(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     image, label = tiny.images(30)
     save_set("other", image, label, {"class_names": ["dark", "gray", "light"]})
     save_set("numbered", image, label, {})
@@ -259,9 +257,7 @@ def test_synthetic_images_alone_and_real_ones_alone(tmp_path: Path) -> None:
     assert load_encoder(tmp_path / "real" / "last", "small").card["metrics"]["train_clean"] is None
 
 
-def test_further_real_images_are_others_than_the_real_and_the_validation_images_and_as_balanced() -> (
-    None
-):
+def test_further_real_images_are_others_and_as_balanced() -> None:
     ceiling, alone = (
         prepare(config(real=20, synthetic=["real:25"])),
         prepare(config(real=20, synthetic=[])),
@@ -357,9 +353,7 @@ def test_the_arms_of_a_comparison_take_as_many_steps_unless_they_are_asked_for_e
     assert steps(steps=None, epochs=3) == [45, 156, 156]
 
 
-def test_a_training_that_withstands_nothing_says_so_and_keeps_the_best_clean_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_of_no_robustness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from cdp.robust import training
 
     clean = iter([0.25, 0.75, 0.75, 0.5])

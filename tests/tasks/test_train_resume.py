@@ -22,9 +22,7 @@ def _sets() -> None:
 
 
 @pytest.mark.parametrize("stops", [(1,), (5,), (6, 1), (8,), (12,), (3, 3, 3)])
-def test_stopped_and_resumed_it_ends_with_the_record_of_an_uninterrupted_run(
-    tmp_path: Path, stops: tuple[int, ...]
-) -> None:
+def test_resumed_it_ends_as_uninterrupted(tmp_path: Path, stops: tuple[int, ...]) -> None:
     """The sixth and the twelfth question are asked in the middle of a validation."""
     whole = Told()
     expected = whole.run(config(), tmp_path / "whole")
@@ -52,9 +50,7 @@ class _Killed(BaseException):
     """What a kill looks like from inside: nothing after it runs."""
 
 
-def test_killed_between_the_journal_and_the_checkpoint_an_epoch_is_done_again(
-    tmp_path: Path,
-) -> None:
+def test_killed_before_the_checkpoint_an_epoch_is_done_again(tmp_path: Path) -> None:
     def kill(metrics: EpochMetrics) -> None:
         if metrics.epoch == 2:
             raise _Killed
@@ -71,9 +67,7 @@ def test_killed_between_the_journal_and_the_checkpoint_an_epoch_is_done_again(
     assert not list((tmp_path / "killed").glob(".*"))
 
 
-def test_killed_before_the_first_checkpoint_it_starts_again_and_says_that_nothing_was_kept(
-    tmp_path: Path,
-) -> None:
+def test_killed_before_the_first_checkpoint_it_starts_again(tmp_path: Path) -> None:
     def kill(_: EpochMetrics) -> None:
         raise _Killed
 
@@ -139,9 +133,7 @@ def test_how_to_answer_overfitting_may_change_between_stop_and_resume(tmp_path: 
     Told().run(config(overfitting="notice"), tmp_path)
 
 
-def test_a_full_disk_surfaces_and_leaves_the_earlier_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = Told().run(config(), tmp_path / "whole")
     real = files.os.fsync
     synced = []

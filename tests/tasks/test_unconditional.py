@@ -98,9 +98,7 @@ def without_labels(
 @pytest.mark.parametrize(
     ("pipeline", "loss"), [("DDPMPipeline", "info_nce"), ("DDIMPipeline", "hard_negative")]
 )
-def test_the_whole_pipeline_from_a_folder_of_diffusers_to_an_evaluated_classifier(
-    pipeline: str, loss: str, tmp_path: Path
-) -> None:
+def test_the_whole_pipeline_without_classes(pipeline: str, loss: str, tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", pipeline)
     card = generated("made", model, "--loss", loss)["card"]
     assert card["class_names"] == [] and open_set("made").label is None
@@ -239,9 +237,7 @@ def test_a_network_of_other_images_is_refused() -> None:
             pseudo_label("large", "labelled", encoder=encoder)
 
 
-def test_a_name_that_is_taken_is_refused_before_anything_is_computed_and_a_stop_saves_nothing() -> (
-    None
-):
+def test_a_taken_name_is_refused_first_and_a_stop_saves_nothing() -> None:
     without_labels()
     with pytest.raises(InputError, match="already exists"):
         pseudo_label("made", "made", encoder="judge", should_stop=lambda: pytest.fail("computed"))
@@ -250,9 +246,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_computed_and_a_stop_
     assert not (paths.sets_dir() / "labelled").exists()
 
 
-def test_a_set_whose_card_names_no_data_set_is_labelled_by_a_network_that_says_its_own(
-    cdp_home: Path,
-) -> None:
+def test_a_network_that_says_its_data_set_labels_any_set(cdp_home: Path) -> None:
     image, _ = tiny.images(30, 3)
     save_set("bare", image, None, {})
     with pytest.raises(InputError, match="names none"):
@@ -352,9 +346,7 @@ def test_label_free_figures_are_those_of_the_same_images_with_labels() -> None:
     )
 
 
-def test_a_live_generation_without_classes_has_no_labels_and_no_figure_of_classes(
-    tmp_path: Path,
-) -> None:
+def test_a_live_generation_without_classes_has_no_labels(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model")
     config = unflatten(
         {
