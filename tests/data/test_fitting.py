@@ -1,5 +1,4 @@
-"""Whether two labelled things mean the same: as they are, mapped by name, or refused with the
-classes that differ."""
+"""Whether two labelled things mean the same: as they are, mapped by name."""
 
 from __future__ import annotations
 

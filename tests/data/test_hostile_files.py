@@ -1,5 +1,4 @@
-"""One table of bad input: each is refused with one sentence that names it and a remedy, and changes
-nothing."""
+"""One table of bad input: each is refused with one sentence that names it and a remedy."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Folders and arrays as other people have them: taken as they are meant, or refused with what makes
-them fit."""
+"""Folders and arrays as other people have them: taken as they are meant."""
 
 from __future__ import annotations
 

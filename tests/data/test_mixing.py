@@ -1,5 +1,4 @@
-"""Which rows a step sees: the share is exact, a pass shows every row once, and any step can be
-asked for alone."""
+"""Which rows a step sees: the share is exact, a pass shows every row once."""
 
 from __future__ import annotations
 

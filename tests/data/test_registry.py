@@ -1,5 +1,4 @@
-"""Built-in data sets in torchvision's formats, checked against torchvision's own loaders; folders
-and archives by path."""
+"""Built-in data sets in torchvision's formats, checked against torchvision's own loaders."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Sample sets on disk: what is written is read back, partial sets are invisible, killed writers go
-on."""
+"""Sample sets on disk: what is written is read back, partial sets are invisible."""
 
 from __future__ import annotations
 

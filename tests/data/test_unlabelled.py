@@ -1,5 +1,4 @@
-"""Sets without labels: stored, moved and refused as such, and found among what older versions saved
-with label 0 throughout."""
+"""Sets without labels: stored, moved and refused as such."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Training a diffusion model: order of images, rate, target, average, and that a stop changes
-nothing."""
+"""Training a diffusion model: order of images, rate, target, average."""
 
 from __future__ import annotations
 

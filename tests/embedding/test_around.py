@@ -1,5 +1,4 @@
-"""One pass for all neighbour figures, against full distance matrices and scikit-learn, in both
-precisions."""
+"""One pass for all neighbour figures, against full distance matrices and scikit-learn."""
 
 from __future__ import annotations
 

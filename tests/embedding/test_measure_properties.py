@@ -1,5 +1,4 @@
-"""What must hold of all figures of a set together: invariances, order, no difference from itself,
-and figures class by class."""
+"""What must hold of all figures of a set together: invariances, order."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Maps against plain linear algebra and known libraries; what a person may count on of UMAP:
-clusters, seeds, places."""
+"""Maps against plain linear algebra and known libraries; what a person may count on of UMAP."""
 
 from __future__ import annotations
 

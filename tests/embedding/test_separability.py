@@ -1,5 +1,4 @@
-"""Scores of classes against plain loops, closed forms on the sphere, and sets whose answers are
-known."""
+"""Scores of classes against plain loops, closed forms on the sphere."""
 
 from __future__ import annotations
 

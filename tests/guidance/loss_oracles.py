@@ -1,5 +1,4 @@
-"""The losses again, as naive float64 loops over plain formulas: what the fast ones are compared
-with."""
+"""The losses again, as naive float64 loops over plain formulas."""
 
 from __future__ import annotations
 

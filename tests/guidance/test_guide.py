@@ -1,5 +1,4 @@
-"""Guides: what relative and raw strength mean, where the gradient is taken, and which combinations
-are refused."""
+"""Guides: what relative and raw strength mean, where the gradient is taken."""
 
 import math
 

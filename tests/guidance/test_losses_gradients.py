@@ -1,5 +1,4 @@
-"""Gradients of the losses: right, finite at extreme temperatures, and still pointing the right way
-once the contrast is won."""
+"""Gradients of the losses: right, finite at extreme temperatures."""
 
 from __future__ import annotations
 

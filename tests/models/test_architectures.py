@@ -1,5 +1,4 @@
-"""Architectures by name and by card: seeded, saved and loaded whole, averaged with their BatchNorm,
-hostile cards refused."""
+"""Architectures by name and by card: seeded, saved and loaded whole."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Encoders on disk: what is saved comes back, and every damaged or hostile folder gives one clear
-error."""
+"""Encoders on disk: what is saved comes back."""
 
 from __future__ import annotations
 

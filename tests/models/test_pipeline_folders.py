@@ -1,5 +1,4 @@
-"""Diffusers pipeline folders: theirs load here, ours load there, and hostile ones give one clear
-error each."""
+"""Diffusers pipeline folders: theirs load here, ours load there."""
 
 from __future__ import annotations
 

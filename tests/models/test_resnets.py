@@ -1,5 +1,4 @@
-"""The residual networks: the sizes and costs their papers give, every image size, and the ways they
-are run."""
+"""The residual networks: the sizes and costs their papers give, every image size."""
 
 from __future__ import annotations
 

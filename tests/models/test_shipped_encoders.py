@@ -1,5 +1,4 @@
-"""The encoders in assets: complete, measured, independent of each other, and listed without
-torch."""
+"""The encoders in assets: complete, measured, independent of each other."""
 
 from __future__ import annotations
 

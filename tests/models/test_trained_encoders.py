@@ -1,5 +1,4 @@
-"""Classifiers of robust trainings as encoders: listed with those of their data set, loaded by run,
-never by a way out of the runs."""
+"""Classifiers of robust trainings as encoders: listed with those of their data set."""
 
 from __future__ import annotations
 

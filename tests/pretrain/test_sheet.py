@@ -1,5 +1,4 @@
-"""Sample sheets: the averaged weights' images from the same noise every time, atomically on
-disk."""
+"""Sample sheets: the averaged weights' images from the same noise every time."""
 
 from __future__ import annotations
 

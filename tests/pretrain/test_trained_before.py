@@ -1,5 +1,4 @@
-"""Weights by the code of before there was one trainer (commit 7c10ba3): what was trained is trained
-again, and what was begun goes on."""
+"""Weights by the code of before there was one trainer (commit 7c10ba3)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Small networks and images for suites of attacks, and a shortened AutoAttack: nothing here is
-trained."""
+"""Small networks and images for suites of attacks, and a shortened AutoAttack."""
 
 from __future__ import annotations
 

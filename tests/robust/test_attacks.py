@@ -1,5 +1,4 @@
-"""PGD: where its images may lie, what it must leave alone, and the closed form on a linear
-model."""
+"""PGD: where its images may lie, what it must leave alone."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""AutoAttack under our loop against the package's own call: every image, also with few classes, and
-a stop inside Square."""
+"""AutoAttack under our loop against the package's own call: every image, also with few classes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Networks that break what every attack takes for granted, found before the attack, and ordinary
-ones, which pass without a word."""
+"""Networks that break what every attack takes for granted, found before the attack."""
 
 from __future__ import annotations
 

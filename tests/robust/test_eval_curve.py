@@ -1,5 +1,4 @@
-"""Accuracy against budget: exact on a linear model, never rising, and what an end in its middle
-leaves."""
+"""Accuracy against budget: exact on a linear model, never rising."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""PGD-40 against torchattacks' on 400 images: each with its own random draws, so only the
-accuracy can agree."""
+"""PGD-40 against torchattacks' on 400 images: each with its own random draws."""
 
 from __future__ import annotations
 

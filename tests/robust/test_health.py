@@ -1,5 +1,4 @@
-"""What is wrong in a training is told in a sentence, and nothing is told of a noisy one that goes
-well."""
+"""What is wrong in a training is told in a sentence."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The checks of gradient masking: a robust network passes, networks that hide their gradients do
-not."""
+"""The checks of gradient masking: a robust network passes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The published recipe against a plain float64 loop with torch's own optimiser and schedule,
-written from its description."""
+"""The published recipe against a plain float64 loop with torch's own optimiser and schedule."""
 
 from __future__ import annotations
 

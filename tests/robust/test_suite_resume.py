@@ -1,5 +1,4 @@
-"""A suite that is killed and resumed comes to the same for every image; a damaged or foreign state
-is refused."""
+"""A suite that is killed and resumed comes to the same for every image."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Suites of attacks: the worst case of every image, batches as they were composed, and what does
-not count."""
+"""Suites of attacks: the worst case of every image, batches as they were composed."""
 
 from __future__ import annotations
 

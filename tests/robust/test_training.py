@@ -1,5 +1,4 @@
-"""The robust trainer: a stop loses nothing, the schedule is torch's, networks are attacked in eval
-mode, and it learns."""
+"""The robust trainer: a stop loses nothing, the schedule is torch's."""
 
 from __future__ import annotations
 

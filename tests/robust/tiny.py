@@ -1,5 +1,4 @@
-"""Three classes of brightness with a little noise, which a network of a thousand weights learns in
-seconds."""
+"""Three classes of brightness with a little noise."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A small data set with classifiers for the attack lab: three classes of brightness, an encoder of
-a person's own and a training."""
+"""A small data set with classifiers for the attack lab: three classes of brightness."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A small data set of one's own, with held-out images, and the shipped judge by path: real images
-and real features, quickly."""
+"""A small data set of one's own, with held-out images, and the shipped judge by path."""
 
 from __future__ import annotations
 

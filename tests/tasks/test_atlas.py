@@ -1,5 +1,4 @@
-"""Maps of sample sets: which images are drawn, whose numbers come out, and what the cache gives
-back in a process without torch."""
+"""Maps of sample sets: which images are drawn, whose numbers come out."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Sentences on what changed: claims that the intervals allow, corrected together, at equal numbers
-of images, and never from too few."""
+"""Sentences on what changed: claims that the intervals allow, corrected together."""
 
 from __future__ import annotations
 

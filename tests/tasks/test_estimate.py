@@ -1,5 +1,4 @@
-"""The cost of a training before its launch: measured once, in proportion, near the truth; and
-warnings that fire where they should."""
+"""The cost of a training before its launch: measured once, in proportion, near the truth."""
 
 from __future__ import annotations
 

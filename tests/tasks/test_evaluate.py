@@ -1,5 +1,4 @@
-"""An evaluation from its settings to its files: right figures, and the same outcome for every image
-however often it was stopped."""
+"""An evaluation from its settings to its files: right figures."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The shipped model and encoders at work: reproducible batches, fair comparison, cancel, honest
-reports."""
+"""The shipped model and encoders at work: reproducible batches, fair comparison, cancel."""
 
 import json
 

@@ -1,5 +1,4 @@
-"""The attack lab without its page: attacks stay in their ball, the smallest budget fools and meets
-closed forms, results are kept by content."""
+"""The attack lab without its page: attacks stay in their ball."""
 
 from __future__ import annotations
 

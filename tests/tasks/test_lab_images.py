@@ -1,5 +1,4 @@
-"""Uploads to the attack lab: read as hostile, changed only with a word about it, kept by
-content."""
+"""Uploads to the attack lab: read as hostile, changed only with a word about it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Measured sets: pairs beside figures, a disk that remembers, and comparisons at equal numbers of
-images."""
+"""Measured sets: pairs beside figures, a disk that remembers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Whose data a generation is guided by and judged with: the model's card decides, and what
-contradicts it is refused."""
+"""Whose data a generation is guided by and judged with: the model's card decides."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A saved set that encoders were trained on is a data set of its own: its images are real ones, in
-whatever order they lie."""
+"""A saved set that encoders were trained on is a data set of its own: its images are real ones."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What stands in the way of a training is the same for page, command line and worker, and said
-before anything begins."""
+"""What stands in the way of a training is the same for page, command line and worker."""
 
 from __future__ import annotations
 

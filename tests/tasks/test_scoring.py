@@ -1,5 +1,4 @@
-"""Scores and flags of real images, some wrongly labelled, some copied: plain formulas, known
-copies, and a disk that remembers."""
+"""Scores and flags of real images, some wrongly labelled, some copied: plain formulas."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Selection: scores against autograd and plain formulas, rows against a plain sort, and a set that
-knows its parent."""
+"""Selection: scores against autograd and plain formulas, rows against a plain sort."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Parts of sets, tags, and previews of a selection: the rows a naive choice gives, cards that stay
-whole, hostile input."""
+"""Parts of sets, tags, and previews of a selection: the rows a naive choice gives."""
 
 from __future__ import annotations
 

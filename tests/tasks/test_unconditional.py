@@ -1,5 +1,4 @@
-"""The published pipeline for a model without classes, from a folder of diffusers' to an evaluated
-classifier, and what stands in its way."""
+"""The published pipeline for a model without classes."""
 
 from __future__ import annotations
 

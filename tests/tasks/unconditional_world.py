@@ -1,5 +1,4 @@
-"""A small data set with two classifiers, and a model without classes as diffusers itself
-saves one."""
+"""A small data set with two classifiers."""
 
 from __future__ import annotations
 
