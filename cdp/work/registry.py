@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from cdp import paths
-from cdp.config import questions
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.explore import ExploreConfig
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.config.knobs import Frozen, parse
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.config.questions import (
+    CloseupQuestion,
+    FlagsQuestion,
+    LabelQuestion,
+    LabQuestion,
+    MeasureQuestion,
+    Nothing,
+    PlaceQuestion,
+    PointsQuestion,
+    PreviewQuestion,
+    ScoreQuestion,
+)
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.models.encoders import encoder_folder
@@ -29,6 +40,15 @@ def _entries(*roots: Path) -> set[str]:
 def _helper(name: str, title: str, config: type[Frozen], **more: Any) -> Task[Any, Any]:
     return Task(name, title, config, where="helper", **more)
 
+
+_NOW: dict[str, Any] = {"urgent": True, "lane": "now"}
+"""Of what somebody waits for who has just clicked."""
+_MODEL: dict[str, Any] = {
+    "check": lazy("cdp.tasks.pretrain.shared:require_ready"),
+    "discard": lazy("cdp.tasks.pretrain.run:discard"),
+    "named": True,
+}
+"""Of what trains a network that gets the run's name."""
 
 TASKS: dict[str, Task[Any, Any]] = {
     task.name: task
@@ -72,54 +92,40 @@ TASKS: dict[str, Task[Any, Any]] = {
             "Diffusion model",
             PretrainConfig,
             lazy("cdp.tasks.pretrain.run:pretrain_model"),
-            check=lazy("cdp.tasks.pretrain.shared:require_ready"),
             makes="a model",
             place=lambda name, config: model_folder(config),
             taken=lambda: _entries(paths.ASSETS / "models", paths.models_dir()),
-            named=True,
-            discard=lazy("cdp.tasks.pretrain.run:discard"),
+            **_MODEL,
         ),
         Task(
             "pretrain-encoder",
             "Encoder",
             EncoderConfig,
             lazy("cdp.tasks.pretrain.run:pretrain_encoder"),
-            check=lazy("cdp.tasks.pretrain.shared:require_ready"),
             makes="an encoder",
             place=lambda name, config: encoder_folder(config),
             taken=lambda: _entries(
                 *paths.encoders_dir().glob("*"), *(paths.ASSETS / "encoders").glob("*")
             ),
-            named=True,
-            discard=lazy("cdp.tasks.pretrain.run:discard"),
+            **_MODEL,
         ),
-        Task(
-            "live",
-            "Live generation",
-            GenerateConfig,
-            lazy("cdp.tasks.live:live"),  # frames as they are made, and the result last
-            where="live",
-        ),
+        Task("live", "Live generation", GenerateConfig, lazy("cdp.tasks.live:live"), where="live"),
         _helper(
-            "ready",
-            "Loading",
-            questions.Nothing,
-            run=lambda config, session: lazy("cdp.tasks.loaded:get_ready")(),
-            lasting=True,
+            "ready", "Loading", Nothing, run=fields("cdp.tasks.loaded:get_ready"), lasting=True
         ),
         _helper(
             "ready_now",
             "Loading",
-            questions.Nothing,
-            run=lambda config, session: lazy("cdp.tasks.loaded:get_ready")(),
+            Nothing,
+            run=fields("cdp.tasks.loaded:get_ready"),
             lane="now",
             lasting=True,
         ),
         _helper(
             "warm",
             "Preparing UMAP",
-            questions.Nothing,
-            run=lambda config, session: lazy("cdp.embedding.projection:warm")(),
+            Nothing,
+            run=fields("cdp.embedding.projection:warm"),
             lane="maps",
             lasting=True,
         ),
@@ -136,42 +142,41 @@ TASKS: dict[str, Task[Any, Any]] = {
         _helper(
             "measure",
             "Measuring",
-            questions.MeasureQuestion,
+            MeasureQuestion,
             cached=fields("cdp.tasks.measuring:measured_of"),
         ),
         _helper(
             "closeup",
             "Looking closer",
-            questions.CloseupQuestion,
-            run=lambda config, session: fields("cdp.tasks.atlas:closeup")(config),
-            urgent=True,
-            lane="now",
+            CloseupQuestion,
+            run=fields("cdp.tasks.atlas:closeup"),
+            **_NOW,
             encode=lambda closeup: closeup.to_json(),
         ),
         _helper(
             "score_set",
             "Scoring the images",
-            questions.ScoreQuestion,
-            run=lambda config, session: fields("cdp.tasks.scoring:score_set")(config),
+            ScoreQuestion,
+            run=fields("cdp.tasks.scoring:score_set"),
         ),
         _helper(
             "flags",
             "Looking for copies",
-            questions.FlagsQuestion,
-            run=lambda config, session: fields("cdp.tasks.scoring:flagged_in")(config),
+            FlagsQuestion,
+            run=fields("cdp.tasks.scoring:flagged_in"),
             encode=lambda flags: flags,
         ),
         _helper(
             "preview_figures",
             "Measuring the kept part, a random one and the whole",
-            questions.PreviewQuestion,
+            PreviewQuestion,
             run=fields_and_report("cdp.tasks.selecting:preview_figures"),
             encode=lambda figures: figures.to_json(),
         ),
         _helper(
             "pseudo_label",
             "Labelling",
-            questions.LabelQuestion,
+            LabelQuestion,
             run=fields_and_report("cdp.tasks.pseudo_labels:pseudo_label"),
             lasting=True,
             encode=lambda samples: {"name": samples.name, "count": len(samples)},
@@ -181,29 +186,18 @@ TASKS: dict[str, Task[Any, Any]] = {
             "Measuring a training step",
             TrainConfig,
             run=lambda config, session: lazy("cdp.tasks.estimate:estimate")(config),
-            urgent=True,
-            lane="now",
+            **_NOW,
             encode=asdict,
         ),
-        _helper(
-            "lab",
-            "Attacking",
-            questions.LabQuestion,
-            cached=fields("cdp.tasks.lab:answer_of"),
-            urgent=True,
-            lane="now",
-        ),
+        _helper("lab", "Attacking", LabQuestion, cached=fields("cdp.tasks.lab:answer_of"), **_NOW),
         _helper(
             "theory_points",
             "Training classifiers",
-            questions.PointsQuestion,
+            PointsQuestion,
             cached=fields("cdp.tasks.theory:points_of"),
         ),
         _helper(
-            "theory_place",
-            "Measuring",
-            questions.PlaceQuestion,
-            cached=fields("cdp.tasks.theory:place_of"),
+            "theory_place", "Measuring", PlaceQuestion, cached=fields("cdp.tasks.theory:place_of")
         ),
     )
 }

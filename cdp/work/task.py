@@ -36,14 +36,18 @@ class lazy:  # noqa: N801 - reads as a function does
         return self.load()(*args, **named)
 
 
-def fields(where: str) -> Callable[[Frozen], Any]:
-    """``lazy(where)`` called with the fields of a config by their names."""
-    return lambda config: lazy(where)(**dict(config))
+class fields(lazy):  # noqa: N801
+    """The same, called with the fields of the config by their names, and with nothing else."""
+
+    def __call__(self, config: Frozen, *_: Any) -> Any:
+        return self.load()(**dict(config))
 
 
-def fields_and_report(where: str) -> Callable[[Frozen, Session], Any]:
+class fields_and_report(lazy):  # noqa: N801
     """The same for work that takes the share that is done to ``report``."""
-    return lambda config, session: lazy(where)(**dict(config), report=session.share)
+
+    def __call__(self, config: Frozen, session: Session) -> Any:
+        return self.load()(**dict(config), report=session.share)
 
 
 def _nothing(*_: Any) -> None:
