@@ -17,7 +17,6 @@ from cdp.work.journal import JOURNAL, Follower, Point
 
 MOST = 64
 """Runs in memory; of more, the one that was not asked for the longest is read again when it is."""
-_FIRST, _KEYS = 64, ("point", "epoch")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Histories:
             while len(self._journals) > MOST:
                 self._journals.popitem(last=False)
         with growing.lock:
-            if growing.read() or growing.latest is None:
+            if growing.follower.update() or growing.latest is None:
                 growing.latest = History(next(self._versions), growing.columns())
             return growing.latest
 
@@ -76,56 +75,24 @@ def history_of(folder: Path) -> History:
 
 @dataclass
 class _Growing:
-    """Columns with room to grow. What ``columns`` gave out is never written to again: rows are only
-    added behind it."""
+    """A journal that is followed, and its columns as they were given out last."""
 
     follower: Follower
     lock: Lock = field(default_factory=Lock)
     latest: History | None = None
-    _rows: int = 0
-    _room: dict[str, np.ndarray] = field(
-        default_factory=lambda: {name: np.full(_FIRST, np.nan) for name in _KEYS}
-    )
-
-    def read(self) -> bool:
-        """Take in what is new; whether anything changed."""
-        before = self.follower.points
-        if not self.follower.update():
-            return False
-        if self.follower.points is not before:
-            self._keep(0)
-        for point in self.follower.points:
-            self._add(point)
-        # The columns have them now; a journal of thousands of epochs is not kept twice.
-        self.follower.points.clear()
-        return True
 
     def columns(self) -> dict[str, np.ndarray]:
-        views = {name: room[: self._rows] for name, room in self._room.items()}
-        for view in views.values():
-            view.flags.writeable = False
-        return views
-
-    def _add(self, point: Point) -> None:
-        last = self._room["point"][self._rows - 1] if self._rows else -np.inf
-        if point.step <= last:
+        """Made anew, so that nothing that was given out is written to again."""
+        points: list[Point] = []
+        for point in self.follower.points:
             # A worker that could not cut its journal repeats steps; what it says later counts.
-            self._keep(int(np.searchsorted(self._room["point"][: self._rows], point.step)))
-        size = len(self._room["point"])
-        if self._rows == size:
-            more = np.full(size, np.nan)
-            self._room = {name: np.concatenate([room, more]) for name, room in self._room.items()}
-        places = {"point": float(point.step), "epoch": float(epoch_of(point))}
-        for name, value in (point.values | places).items():
-            if name not in self._room:
-                self._room[name] = np.full(len(self._room["point"]), np.nan)
-            self._room[name][self._rows] = value
-        self._rows += 1
-
-    def _keep(self, rows: int) -> None:
-        """Only the first rows, in arrays of their own."""
-        size = max(_FIRST, len(self._room["point"])) if rows else _FIRST
-        rest = np.full(size - rows, np.nan)
-        names = self._room if rows else _KEYS
-        self._room = {name: np.concatenate([self._room[name][:rows], rest]) for name in names}
-        self._rows = rows
+            while points and points[-1].step >= point.step:
+                points.pop()
+            points.append(point)
+        names = dict.fromkeys(name for point in points for name in point.values)
+        values = {name: [point.values.get(name, np.nan) for point in points] for name in names}
+        values |= {"point": [point.step for point in points], "epoch": list(map(epoch_of, points))}
+        columns = {name: np.array(column, np.float64) for name, column in values.items()}
+        for column in columns.values():
+            column.flags.writeable = False
+        return columns
