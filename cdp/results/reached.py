@@ -14,7 +14,7 @@ from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
 from cdp.models.checkpoints import read_json
 from cdp.values.types import NEVER_ROBUST
-from cdp.work.journal import JOURNAL, Point, parse_point, read_journal
+from cdp.work.journal import JOURNAL, Point, read_journal
 from cdp.work.records import Run
 
 BEST_CARD = "best/card.json"
@@ -85,13 +85,13 @@ def from_journal(path: Path) -> Reached:
     where these do not suffice."""
     try:
         points = _tail(path)
-        best = _named(path, points) if points else None
-        points = points if best else read_journal(path)[0]
+        if not points or _named(points) is None:
+            points = read_journal(path)[0]
     except OSError:
         return Reached()
     if not points:
         return Reached()
-    best, last = best or best_point(points), points[-1]
+    best, last = best_point(points), points[-1]
     # The budget of the last step may be one on the way to that trained for.
     counts = {"steps": steps_of(last), "images_seen": images_of(last), "epsilon": None}
     now = last.values | {"epoch": epoch_of(last)} | counts
@@ -169,9 +169,16 @@ def best_card(folder: Path) -> dict[str, Any]:
 def best_point(points: Sequence[Point]) -> Point:
     """The one whose weights were kept as the best, as the last point names it; else that of highest
     robust accuracy, of equal ones that of higher clean accuracy, then the later."""
-    number = _best_number(points[-1])
-    named = next((point for point in reversed(points) if point.step == number), None)
-    return named or max(points, key=_rank)
+    return _named(points) or max(points, key=_rank)
+
+
+def _named(points: Sequence[Point]) -> Point | None:
+    """The best point as the last one names it; None where none is named, or it is not there. Points
+    of before are numbered by epoch, and the last one names the best epoch."""
+    last = points[-1].values
+    old = 0 if "epoch" in last else last.get("best_epoch")
+    number = whole(last.get("best_point", old))
+    return next((point for point in reversed(points) if point.step == number), None)
 
 
 def _rank(point: Point) -> tuple[float, float, int]:
@@ -240,23 +247,3 @@ def _tail(path: Path) -> list[Point]:
     start = size - len(piece)
     # A point begins behind the first line end of the piece, or at the beginning of the file.
     return read_journal(path, start + piece.find(b"\n") + 1 if start else 0)[0]
-
-
-def _best_number(last: Point) -> int:
-    """What the best point is numbered, by the last one; 0 unknown. Points of before are numbered by
-    epoch and name its best."""
-    old = 0 if "epoch" in last.values else last.values.get("best_epoch")
-    return whole(last.values.get("best_point", old))
-
-
-def _named(path: Path, points: Sequence[Point]) -> Point | None:
-    """The best point as the last one names it, if need be read without the others, by its latest
-    line; None where none is named, or it is not there. points: of the end."""
-    step = _best_number(points[-1])
-    near = next((point for point in reversed(points) if point.step == step), None)
-    if near or not step:
-        return near
-    begin = b'{"step": %d, ' % step
-    with path.open("rb") as file:
-        lines = [line for line in file if line.startswith(begin) and line.endswith(b"\n")]
-    return parse_point(lines[-1]) if lines else None
