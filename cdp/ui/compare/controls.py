@@ -4,13 +4,14 @@ it the chosen runs, and what is done to all of them at once: star, tag, note, ar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from cdp.results.labels import LONGEST_NOTE, change_labels
 from cdp.results.rows import Row
-from cdp.results.table import LONGEST, columns
+from cdp.results.table import LONGEST, column_named
 from cdp.ui.compare.state import (
     GROUPED,
     SEEDS,
@@ -20,22 +21,16 @@ from cdp.ui.compare.state import (
     offered_columns,
     plain_columns,
 )
-from cdp.ui.kit.attempts import refuse
-from cdp.ui.kit.runlist import PLACE, act
+from cdp.ui.kit.runlist import act
 from cdp.ui.kit.widgets import pick
-from cdp.ui.kit.words import plain, split_tags
+from cdp.ui.kit.words import plain, sentence_of, split_tags
 from cdp.values.naming import told_apart
 from cdp.values.text import counted
 
 EXAMPLES = {
-    "night trades": (
-        "words anywhere in name, state, tags, note, method, network, data, sets and seed"
-    ),
+    "night trades": "words in name, state, tags, note, method, network, data, sets and seed",
     "method:trades tag:night": "a column or setting that has this in it; a tag that is this",
-    "robust>50 steps>=3000": (
-        "numbers, by `>` `<` `>=` `<=` `=` `!=`; accuracies in per cent, `8/255` and `2h` are"
-        " read too"
-    ),
+    "robust>50 steps>=3000": "numbers, by `>` `<` `>=` `<=` `=` `!=`; also `8/255` and `2h`",
     "is:starred is:evaluated": (
         "also `is:archived`, `is:tagged`, `is:noted`, and states such as `is:finished`"
     ),
@@ -53,55 +48,35 @@ _ORDER = {True: ":material/south:", False: ":material/north:"}
 
 
 def controls(state: ComparisonPage, wrong: str, hidden: int) -> None:
-    """The row above the table. wrong: why the filter cannot be read, "" where it can; hidden:
-    archived runs that are not shown."""
+    """The row above the table. wrong: why the filter cannot be read; hidden: archived runs that are
+    not shown."""
     titles = {STAR: "Star"} | offered_columns()
     groups = _group_titles()
     with st.container(
         horizontal=True, vertical_alignment="bottom", gap="small", key="compare_controls"
     ):
-        st.text_input(
-            "Filter",
-            state.query,
-            placeholder="such as method:trades robust>50 -seed=3",
-            max_chars=LONGEST,
-            width="stretch",
-            **_bound("query", state),
-        )
+        hint = "such as method:trades robust>50 -seed=3"
+        more: dict[str, Any] = {"placeholder": hint, "max_chars": LONGEST, "width": "stretch"}
+        st.text_input("Filter", state.query, **more, **_bound("query", state))
         with st.popover("", icon=":material/help:", help="How to filter", width="content"):
             _language()
 
         def sort(name: str) -> None:
             # The best and the newest come first.
-            holds = next(column.holds for column in columns() if column.name == name)
-            state.order(name, descending=holds in ("percent", "time", "flag", "seconds"))
-            state.notes = []
+            high = column_named(name).holds in ("percent", "time", "flag", "seconds")
+            state.put("sort", f"{'-' * high}{name}")
 
         key = f"compare_sorted_by_{state.turn}"
         pick("Sort by", titles, state.sorted_by, sort, key=key, width=220)
-
-        def turn(down: bool) -> None:
-            state.order(state.sorted_by, descending=down)
-
-        st.segmented_control(
-            "Order",
-            [True, False],
-            default=state.descending,
-            required=True,
-            format_func=_ORDER.__getitem__,
-            width="content",
-            label_visibility="collapsed",
-            **_bound("descending", state, turn, state.sorted_by),
-        )
-
-        def group(by: str) -> None:
-            state.by, state.notes = by, []
-
-        pick("Group by", groups, state.by, group, key=f"compare_by_{state.turn}", width=150)
+        key = f"compare_descending_{state.sorted_by}_{state.turn}"
+        more = {"row": True, "width": "content", "label_visibility": "collapsed"}
+        pick("Order", _ORDER, state.descending, state.turn_over, key=key, **more)
+        group, key = partial(state.put, "by"), f"compare_by_{state.turn}"
+        pick("Group by", groups, state.by, group, key=key, width=150)
         with st.popover("Columns", width="content"):
             _columns(state)
     if wrong:
-        st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}."))
+        st.error(plain(sentence_of(wrong)))
     elif hidden:
 
         def show() -> None:
@@ -118,21 +93,12 @@ def controls(state: ComparisonPage, wrong: str, hidden: int) -> None:
 
 
 def _bound(
-    name: str, state: ComparisonPage, put: Callable[[Any], object] | None = None, *more: str
+    name: str, state: ComparisonPage, put: Callable[[Any], object] | None = None
 ) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``state``. more: what else makes it
-    another control."""
-    key = "_".join(("compare", name, *more, str(state.turn)))
-
-    def changed() -> None:
-        value = st.session_state[key]
-        if put is None:
-            setattr(state, name, value)
-        else:
-            put(value)
-        state.notes = []
-
-    return {"key": key, "on_change": changed}
+    """Key and callback that bring a control's value into ``state``."""
+    key = f"compare_{name}_{state.turn}"
+    take = put or partial(state.put, name)
+    return {"key": key, "on_change": lambda: take(st.session_state[key])}
 
 
 def _group_titles() -> dict[str, str]:
@@ -146,9 +112,8 @@ def _columns(state: ComparisonPage) -> None:
     titles = offered_columns()
 
     def choose(names: Sequence[str]) -> None:
-        state.columns = tuple(names) or plain_columns()
-        if wrong := keep_columns(state.columns):
-            refuse(PLACE, f"{wrong}.")
+        state.put("columns", tuple(names) or plain_columns())
+        act(lambda: keep_columns(state.columns))
 
     def reset() -> None:
         choose(plain_columns())
@@ -162,10 +127,8 @@ def _columns(state: ComparisonPage) -> None:
         width=420,
         **_bound("columns", state, choose),
     )
-    st.caption("Kept in this workspace, and told by the link.")
-    st.button(
-        "Back to the usual ones", type="tertiary", key="compare_columns_plain", on_click=reset
-    )
+    st.caption("Kept in this workspace and in the link.")
+    st.button("Reset", type="tertiary", key="compare_columns_plain", on_click=reset)
 
 
 def _language() -> None:
@@ -173,8 +136,8 @@ def _language() -> None:
     st.markdown("**All terms must hold, in any order**")
     st.markdown(f"| filter | finds |\n| --- | --- |\n{rows}")
     st.caption(
-        'Quotes keep words together: `tag:"two words"`. Any column and any setting of a training'
-        " has a name here."
+        'Quotes keep words together: `tag:"two words"`. Every column and every training setting'
+        " has a name."
     )
 
 
@@ -190,13 +153,8 @@ def chooser(state: ComparisonPage, rows: Sequence[Row], listed: Sequence[Row]) -
     ):
         _joined(state)
         _actions([here[run_id] for run_id in state.chosen if run_id in here])
-        st.button(
-            "Clear",
-            key="compare_clear",
-            type="tertiary",
-            on_click=state.clear,
-            help="Take all runs off the comparison.",
-        )
+        about = "Take all runs off the comparison."
+        st.button("Clear", key="compare_clear", type="tertiary", on_click=state.clear, help=about)
 
 
 def _joined(state: ComparisonPage) -> None:
@@ -214,10 +172,7 @@ def _joined(state: ComparisonPage) -> None:
         state.groups,
         key=key,
         on_change=changed,
-        help=(
-            "A chosen run brings its other seeds, and they are one arm with a mean and its"
-            " interval. Off: every chosen run is an arm of its own."
-        ),
+        help="A chosen run brings its other seeds as one arm, with mean and interval.",
     )
 
 
@@ -226,9 +181,7 @@ def _list(state: ComparisonPage, here: Mapping[str, Row], listed: Sequence[Row])
         st.markdown(f"**{len(state.chosen):,} runs are chosen**")
         return
     ids = list(dict.fromkeys([*(row.id for row in listed[:MOST_OFFERED]), *state.chosen]))
-    called = [
-        here[run_id].name if run_id in here else f"{run_id[:60]} (not here)" for run_id in ids
-    ]
+    called = [here[i].name if i in here else f"{i[:60]} (not here)" for i in ids]
     names = dict(zip(ids, told_apart(called, ids), strict=True))
     # Its own changes leave it as it is; any other makes it anew, with what is chosen then.
     key = f"compare_chosen_{hash((state.turn, state.picks, tuple(names.items())))}"
@@ -249,21 +202,19 @@ def _actions(picked: Sequence[Row]) -> None:
         return
     starred = all(row.labels.star for row in picked)
     archived = all(row.labels.archived for row in picked)
-    st.button(
-        "Remove star" if starred else "Star",
-        key="compare_star_all",
-        icon=":material/star:",
-        on_click=lambda: _label(picked, star=not starred),
-    )
+    star = partial(_label, picked, star=not starred)
+    archive = partial(_label, picked, archived=not archived)
+    label = "Remove star" if starred else "Star"
+    st.button(label, key="compare_star_all", icon=":material/star:", on_click=star)
     with st.popover("Tags", icon=":material/sell:", width="content"):
         _tags(picked)
     with st.popover("Note", icon=":material/notes:", width="content"):
         _note(picked)
     st.button(
-        "Bring back" if archived else "Archive",
+        "Restore" if archived else "Archive",
         key="compare_archive_all",
         icon=":material/inventory_2:",
-        on_click=lambda: _label(picked, archived=not archived),
+        on_click=archive,
         help="Archived runs stay on disk and in comparisons; the table leaves them out.",
     )
 
@@ -281,31 +232,21 @@ def _tags(picked: Sequence[Row]) -> None:
     hint = "with commas between them"
     st.text_input("Add tags", key="compare_tag", on_change=added, placeholder=hint, max_chars=400)
     for tag in dict.fromkeys(tag for row in picked for tag in row.labels.tags):
-        st.button(
-            f"Remove {tag}",
-            key=f"compare_untag_{tag}",
-            type="tertiary",
-            icon=":material/close:",
-            on_click=lambda tag=tag: _label(picked, remove_tags=[tag]),
-        )
+        remove = partial(_label, picked, remove_tags=[tag])
+        more: dict[str, Any] = {"type": "tertiary", "icon": ":material/close:"}
+        st.button(f"Remove {tag}", key=f"compare_untag_{tag}", on_click=remove, **more)
 
 
 def _note(picked: Sequence[Row]) -> None:
     notes = {row.labels.note for row in picked}
     result = notes.pop() if len(notes) == 1 else ""
     key = f"compare_note_{hash((tuple(row.id for row in picked), result))}"
-    st.text_area(
-        "Note",
-        result,
-        key=key,
-        max_chars=LONGEST_NOTE,
-        placeholder="what this run is for, or what was seen",
-        width=360,
-    )
+    hint = "what this run is for, or what was seen"
+    st.text_area("Note", result, key=key, max_chars=LONGEST_NOTE, placeholder=hint, width=360)
     if notes:
-        st.caption("The chosen runs have different notes: what is saved here takes their place.")
-    st.button(
-        "Save note",
-        key="compare_note_save",
-        on_click=lambda: _label(picked, note=st.session_state[key]),
-    )
+        st.caption("The chosen runs have different notes; saving replaces them.")
+
+    def save() -> None:
+        _label(picked, note=st.session_state[key])
+
+    st.button("Save note", key="compare_note_save", on_click=save)

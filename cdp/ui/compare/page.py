@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -48,8 +49,8 @@ def compare_page() -> None:
 
 def _no_runs() -> None:
     text = (
-        "Runs stand here side by side once there are some: with and without a synthetic set, at"
-        " several strengths, each with a few seeds, so that a difference can be told from chance."
+        "Trained runs are compared here: with and without a synthetic set, at several strengths,"
+        " each with a few seeds, so that a difference can be told from chance."
     )
     with nothing_yet("No training run yet", text):
         link("train", "Train a robust classifier")
@@ -60,10 +61,7 @@ def _comparison(state: ComparisonPage, rows: Sequence[Row]) -> bool:
     import comes after the table is on the screen."""
     if not state.chosen:
         if rows:
-            st.info(
-                "Tick two runs or more in the table to compare them; a group of seeds counts as one"
-                " arm."
-            )
+            st.info("Tick two runs or more to compare them; seeds of one config are one arm.")
         return False
     ids, left_out = few(
         compared_ids(rows, state.chosen, groups=state.groups), {row.id for row in rows}
@@ -84,13 +82,11 @@ def _beforehand(state: ComparisonPage, result: Result, left_out: int) -> None:
         st.warning(bullets(result.comparison.missing))
     if left_out:
         seeds = " and their seeds" if state.groups else ""
-        st.warning(
-            f"{MOST_COMPARED} runs are compared at a time, so {left_out:,} of those chosen{seeds}"
-            " are left out."
-        )
+        at_once = f"{MOST_COMPARED} runs are compared at a time"
+        st.warning(f"{at_once}, so {left_out:,} of those chosen{seeds} are left out.")
     arms = result.comparison.arms
     if not arms:
-        st.info("None of the chosen runs can be compared: tick two runs or more in the table.")
+        st.info("None of the chosen runs can be compared: tick others.")
     elif len(arms) == 1:
         of = "is chosen" if len(arms[0].seeds) == 1 else f"is one arm of {len(arms[0].seeds)} seeds"
         st.info(plain(f"{arms[0].name} {of}: choose another run to compare it with."))
@@ -125,15 +121,13 @@ def take(state: ComparisonPage, result: Result) -> None:
     and the command line."""
     # The address is known while the page is drawn, and no longer when a file is made.
     comparison, address = result.comparison, address_of(state)
-    icon = ":material/download:"
-    with st.container(
-        horizontal=True, vertical_alignment="center", gap="small", key="compare_take"
-    ):
-        about = "One file with verdicts, tables and charts; it opens without a network."
+    more: dict[str, Any] = {"icon": ":material/download:"}
+    with st.container(horizontal=True, gap="small", key="compare_take"):
+        about = "With verdicts, tables and charts; opens without a network."
         make = partial(_html, comparison, address)
-        download("HTML report", make, "comparison.html", key="compare_html", icon=icon, help=about)
-        about, csv = "Every number of this comparison, one a row.", partial(_csv, comparison)
-        download("CSV", csv, "comparison.csv", key="compare_csv", icon=icon, help=about)
+        download("HTML report", make, "comparison.html", key="compare_html", help=about, **more)
+        about, make = "Every number of this comparison.", partial(_csv, comparison)
+        download("CSV", make, "comparison.csv", key="compare_csv", help=about, **more)
         with st.popover("Link and command", width="content"):
             st.markdown("**This comparison as a link**")
             st.code(address, language=None, wrap_lines=True)

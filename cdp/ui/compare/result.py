@@ -3,7 +3,6 @@ charts as they were packed."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -60,14 +59,8 @@ class Result:
     @property
     def norm(self) -> str:
         """Of the arms whose curve is drawn, which all have one."""
-        return next(
-            (
-                str(arm.settings.get("norm", "linf"))
-                for arm in self.comparison.arms
-                if arm.curve is not None
-            ),
-            "linf",
-        )
+        drawn = (arm.settings for arm in self.comparison.arms if arm.curve is not None)
+        return str(next(drawn, {}).get("norm", "linf"))
 
 
 def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> Result:
@@ -82,48 +75,33 @@ def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> R
         from cdp.figures.palette import named_signs
         from cdp.results.compare import compare
 
-        found = compare(ids, groups=groups)
-    result = Result(key, found, named_signs([arm.name for arm in found.arms]), tuple(ids), of)
-    st.session_state[_KEY] = result
+        comparison = compare(ids, groups=groups)
+    signs = named_signs([arm.name for arm in comparison.arms])
+    result = st.session_state[_KEY] = Result(key, comparison, signs, tuple(ids), of)
     return result
 
 
 def _stamp(ids: Sequence[str], of: Sequence[Row], rows: Sequence[Row], *, groups: bool) -> str:
     """Another one whenever the comparison may be. What a person says of a run changes nothing."""
     reached = [
-        (
-            row.id,
-            row.name,
-            row.state,
-            row.group,
-            row.reached,
-            row.ended,
-            row.synthetic_images,
-        )
+        (row.id, row.name, row.state, row.group, row.reached, row.ended, row.synthetic_images)
         for row in sorted(of, key=lambda row: row.id)
     ]
-    text = repr(
-        (str(paths.home()), tuple(ids), groups, reached, _evaluations({row.id for row in rows}))
-    )
+    written = _evaluations({row.id for row in rows})
+    text = repr((str(paths.home()), tuple(ids), groups, reached, written))
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _evaluations(trainings: set[str]) -> list[tuple[object, ...]]:
     """When the files of finished evaluations were last written. One that still works has no report
     yet, so its signs of life do not count."""
-    result: list[tuple[object, ...]] = []
-    try:
-        names = sorted(
-            entry.name for entry in os.scandir(paths.runs_dir()) if entry.name not in trainings
-        )
-    except FileNotFoundError:
-        return result
-    for name in names:
-        folder = paths.runs_dir() / name
-        report = _written(folder / REPORT)
-        if report:
-            result.append((name, report, _written(folder / STATUS), _written(folder / OUTCOMES)))
-    return result
+    folders = sorted(paths.runs_dir().glob("*")) if paths.runs_dir().is_dir() else []
+    stamps = (
+        (folder.name, *(_written(folder / file) for file in (REPORT, STATUS, OUTCOMES)))
+        for folder in folders
+        if folder.name not in trainings
+    )
+    return [stamp for stamp in stamps if stamp[1]]
 
 
 def _written(path: Path) -> tuple[int, ...]:

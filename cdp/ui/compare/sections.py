@@ -13,6 +13,7 @@ from cdp.config.fields import fields_of
 from cdp.config.titles import TITLES
 from cdp.config.train import TrainConfig
 from cdp.ui.compare.result import Result, chart_of, numbers_of
+from cdp.ui.kit.tables import Rows, table
 from cdp.ui.kit.words import plain
 from cdp.values.comparison import Arm, Metric
 from cdp.values.text import bounds_text, counted, span_text
@@ -25,17 +26,13 @@ PAIRS_SHOWN = 2
 def differs(result: Result) -> None:
     """Only the settings in which arms differ, an arm a column."""
     differing, arms = result.comparison.differs, result.comparison.arms
-    st.subheader(_differ_title(differing), anchor=False)
+    count = counted(len(differing), "setting")
+    title = f"The arms differ in {count}" if differing else "The arms have the same settings"
+    st.subheader(title, anchor=False)
     if differing:
-        st.dataframe(_differ_rows(differing, arms), hide_index=True, width="stretch")
+        table(_differ_rows(differing, arms))
     else:
-        st.caption("They are runs of one configuration: seeds apart, nothing distinguishes them.")
-
-
-def _differ_title(differing: Mapping[str, tuple[str, ...]]) -> str:
-    if not differing:
-        return "The arms have the same settings"
-    return f"The arms differ in {counted(len(differing), 'setting')}"
+        st.caption("Only seeds distinguish them.")
 
 
 def _differ_rows(
@@ -45,14 +42,13 @@ def _differ_rows(
     rows = []
     for name, values in differing.items():
         field = known.get(name)
-        label, unit = (
-            (field.label, field.unit) if field else (name.replace("_", " ").capitalize(), "")
-        )
-        text = f"{label} [{unit}]" if unit and unit.lower() not in label.lower() else label
-        rows.append(
-            {"Setting": text}
-            | {arm.name: TITLES.get(value, value) for arm, value in zip(arms, values, strict=True)}
-        )
+        label = field.label if field else name.replace("_", " ").capitalize()
+        unit = field.unit if field else ""
+        row = {
+            "Setting": f"{label} [{unit}]" if unit and unit.lower() not in label.lower() else label
+        }
+        texts = (TITLES.get(value, value) for value in values)
+        rows.append(row | dict(zip((arm.name for arm in arms), texts, strict=True)))
     return rows
 
 
@@ -64,15 +60,16 @@ def accuracies(result: Result) -> None:
     arms = result.comparison.arms
     metrics: tuple[Metric, ...] = ("robust", "clean")
     for column, metric in zip(st.columns(2, gap="medium"), metrics, strict=True):
+        alt = f"{metric} accuracy: {'; '.join(_in_words(arm, metric) for arm in arms)}"
+        draw = partial(arm_dots, arms, metric, result.signs)
         with column:
-            alt = f"{metric} accuracy: {'; '.join(_in_words(arm, metric) for arm in arms)}"
-            chart_of(
-                result, f"{metric}-accuracy", partial(arm_dots, arms, metric, result.signs), alt=alt
-            )
-    st.dataframe(_final_rows(arms), hide_index=True, width="stretch", placeholder="")
-    numbers_of(
-        result, "seeds", "every seed", lambda: [*arm_rows(arms, "robust"), *arm_rows(arms, "clean")]
-    )
+            chart_of(result, f"{metric}-accuracy", draw, alt=alt)
+    table(_final_rows(arms))
+
+    def rows() -> Rows:
+        return [*arm_rows(arms, "robust"), *arm_rows(arms, "clean")]
+
+    numbers_of(result, "seeds", "every seed", rows)
 
 
 def _final_rows(arms: tuple[Arm, ...]) -> list[dict[str, Any]]:
@@ -81,25 +78,20 @@ def _final_rows(arms: tuple[Arm, ...]) -> list[dict[str, Any]]:
     for arm in arms:
         labels = "; ".join(dict.fromkeys(seed.label for seed in arm.seeds if seed.label))
         seeds = ", ".join(str(seed.seed) for seed in arm.seeds if seed.robust is not None)
-        cells = {
-            f"{metric.capitalize()} [%]": _share(arm, metric) for metric in ("robust", "clean")
-        }
+        spent = [item for item in arm.compute if item is not None]
         rows.append(
-            {"Arm": arm.name}
-            | cells
-            | {"Seeds": seeds or "none", "Interval": arm.interval}
-            | _compute(arm)
-            | {"Measured by": labels or "not measured"}
+            {
+                "Arm": arm.name,
+                "Robust [%]": _share(arm, "robust"),
+                "Clean [%]": _share(arm, "clean"),
+                "Seeds": seeds or "none",
+                "Interval": arm.interval,
+                "Steps": span_text(item.steps for item in spent) if spent else "unknown",
+                "Images seen": span_text(item.images for item in spent) if spent else "unknown",
+                "Measured by": labels or "not measured",
+            }
         )
     return rows
-
-
-def _compute(arm: Arm) -> dict[str, str]:
-    known = [item for item in arm.compute if item is not None]
-    return {
-        "Steps": span_text([item.steps for item in known]) if known else "unknown",
-        "Images seen": span_text([item.images for item in known]) if known else "unknown",
-    }
 
 
 def _share(arm: Arm, metric: Metric) -> str:
@@ -121,7 +113,7 @@ def classes(result: Result) -> None:
     if not pairs:
         return
     st.subheader("In which classes do they differ?", anchor=False)
-    drawn, name = differences, "classes"
+    drawn, name = tuple(differences), "classes"
     if len(pairs) > PAIRS_SHOWN:
         number = st.selectbox(
             "Classes of which pair",
@@ -129,23 +121,16 @@ def classes(result: Result) -> None:
             format_func=lambda k: f"{pairs[k][1]} minus {pairs[k][0]}",
             key=f"compare_pair_{result.key}",
         )
-        drawn, name = (
-            tuple(pair for pair in differences if (pair.first, pair.second) == pairs[number]),
-            f"classes-{number}",
-        )
-    chart_of(
-        result,
-        name,
-        lambda: class_differences(drawn, result.signs),
-        alt="Differences in robust accuracy class by class",
+        drawn = tuple(pair for pair in drawn if (pair.first, pair.second) == pairs[number])
+        name = f"classes-{number}"
+    draw, alt = (
+        partial(class_differences, drawn, result.signs),
+        "Robust accuracy by class, differences",
     )
-    numbers_of(
-        result,
-        "classes",
-        "every class",
-        lambda: class_difference_rows(differences),
-        note="p: two-sided; corrected by Holm over all classes of all pairs.",
-    )
+    chart_of(result, name, draw, alt=alt)
+    rows = partial(class_difference_rows, differences)
+    note = "p: two-sided; corrected by Holm over all classes of all pairs."
+    numbers_of(result, "classes", "every class", rows, note=note)
 
 
 def beyond(result: Result) -> None:
@@ -162,36 +147,24 @@ def budgets(result: Result) -> None:
     """Accuracy against budget, arms over each other."""
     from cdp.figures.evaluation import BudgetLine, budget_curves, budget_rows
 
+    arms = result.comparison.arms
     lines: list[BudgetLine] = [
-        (result.signs[arm.name], arm.name, arm.curve)
-        for arm in result.comparison.arms
-        if arm.curve is not None
+        (result.signs[arm.name], arm.name, arm.curve) for arm in arms if arm.curve is not None
     ]
     if not lines:
         st.caption("Accuracy against budget: no evaluation of these runs has a curve yet.")
         return
     alt = f"Robust accuracy against budget of {', '.join(label for _, label, _ in lines)}"
-    chart_of(
-        result,
-        "budgets",
-        lambda: budget_curves(lines, epsilon=result.epsilon, norm=result.norm),
-        alt=alt,
-    )
-    without = [arm.name for arm in result.comparison.arms if arm.curve is None]
-    more = f" No curve of {', '.join(without)} is here." if without else ""
-    several = any(len(arm.seeds) > 1 for arm in result.comparison.arms)
-    if several or more:
-        st.caption(
-            plain(
-                (
-                    "A curve is of one seed of its arm, the first that was evaluated."
-                    if several
-                    else ""
-                )
-                + more
-            )
-        )
-    numbers_of(result, "budgets", "the budgets", lambda: budget_rows(lines))
+    draw = partial(budget_curves, lines, epsilon=result.epsilon, norm=result.norm)
+    chart_of(result, "budgets", draw, alt=alt)
+    notes = []
+    if any(len(arm.seeds) > 1 for arm in arms):
+        notes.append("Each curve is of the arm's first evaluated seed.")
+    if without := [arm.name for arm in arms if arm.curve is None]:
+        notes.append(f"No curve of {', '.join(without)} is here.")
+    if notes:
+        st.caption(plain(" ".join(notes)))
+    numbers_of(result, "budgets", "the budgets", partial(budget_rows, lines))
 
 
 def front(result: Result) -> None:
@@ -204,10 +177,10 @@ def front(result: Result) -> None:
     alt = "Clean against robust accuracy: " + "; ".join(
         f"{_in_words(arm, 'clean')} clean, {_in_words(arm, 'robust')} robust" for arm in arms
     )
-    chart_of(result, "front", lambda: pareto(arms, result.signs, references), alt=alt)
+    chart_of(result, "front", partial(pareto, arms, result.signs, references), alt=alt)
     for note in pareto_notes(arms, references):
         st.caption(plain(note))
-    numbers_of(result, "front", "the front", lambda: pareto_rows(arms, references))
+    numbers_of(result, "front", "the front", partial(pareto_rows, arms, references))
 
 
 def efficiency(result: Result) -> None:
@@ -221,14 +194,11 @@ def efficiency(result: Result) -> None:
     # A line that is called as an arm is drawn as that is.
     signs = named_signs(list(dict.fromkeys([*result.signs, *(line.name for line in lines)])))
     st.subheader("How many synthetic images does it take?", anchor=False)
-    chart_of(
-        result,
-        "efficiency",
-        lambda: efficiency_curves(lines, signs),
-        alt="Robust accuracy against the number of synthetic images",
-    )
-    for item in result.comparison.equal:
+    alt = "Robust accuracy against the number of synthetic images"
+    chart_of(result, "efficiency", partial(efficiency_curves, lines, signs), alt=alt)
+    equal = result.comparison.equal
+    for item in equal:
         st.markdown(plain(item.sentence).replace(" %", "\u00a0%"))
-    numbers_of(result, "efficiency", "sample efficiency", lambda: efficiency_rows(lines))
-    if result.comparison.equal:
-        numbers_of(result, "equal", "equal counts", lambda: equal_rows(result.comparison.equal))
+    numbers_of(result, "efficiency", "sample efficiency", partial(efficiency_rows, lines))
+    if equal:
+        numbers_of(result, "equal", "equal counts", partial(equal_rows, equal))

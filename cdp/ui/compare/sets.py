@@ -4,6 +4,7 @@ classes in the same columns, and those sets on one map."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,15 +53,11 @@ def sets(result: Result) -> None:
     from cdp.figures.palette import named_signs
 
     signs = named_signs([samples.name for samples in opened])
-    facts = [
-        f"{counted(len(samples), 'image')} · {', '.join(users[samples.name])}"
-        for samples in opened[:MOST_STRIPS]
-    ]
-    st.html(strips_html(opened[:MOST_STRIPS], list(signs.values())[:MOST_STRIPS], facts))
-    if len(opened) > MOST_STRIPS:
-        st.caption(
-            f"{len(opened) - MOST_STRIPS} more sets are not shown here: the gallery has them."
-        )
+    first = opened[:MOST_STRIPS]
+    facts = [f"{counted(len(item), 'image')} · {', '.join(users[item.name])}" for item in first]
+    st.html(strips_html(first, [signs[item.name] for item in first], facts))
+    if more := len(opened) - len(first):
+        st.caption(f"{more} more sets are in the gallery.")
     _map(opened)
 
 
@@ -80,11 +77,9 @@ def _opened(names: Sequence[str]) -> tuple[list[SampleSet], list[str]]:
         try:
             opened.append(open_set(name))
         except (CdpError, OSError, RuntimeError) as error:  # the last: "~somebody" without a home
-            there = is_saved(name)
-            gone.append(
-                f"Set {name[:200]}"
-                f" {f'cannot be read: {sentence(error)}' if there else 'is gone: it was deleted, or is of another workspace'}."
-            )
+            why = "is gone: it was deleted, or is of another workspace"
+            why = f"cannot be read: {sentence(error)}" if is_saved(name) else why
+            gone.append(f"Set {name[:200]} {why}.")
     return opened, gone
 
 
@@ -99,17 +94,17 @@ def strips_html(sets: Sequence[SampleSet], signs: Sequence[Sign], facts: Sequenc
     """A head of classes, then for each set a line with its name and what it says of itself (facts),
     and a line of images."""
     visible, each = columns_of(sets)
-    sections = [
-        (
-            joined(mark(sign), tag("b", samples.name), " ", tag("span", fact, cls="cdp-quiet")),
-            (
-                [joined(_pictures(samples, None, IMAGES), "no labels")]
-                if samples.label is None
-                else [_pictures(samples, number_in(samples, name), each) for name in visible]
-            ),
-        )
-        for samples, sign, fact in zip(sets, signs, facts, strict=True)
-    ]
+
+    def images(samples: SampleSet) -> list[Html]:
+        if samples.label is None:
+            return [joined(_pictures(samples, None, IMAGES), "no labels")]
+        return [_pictures(samples, number_in(samples, name), each) for name in visible]
+
+    def title(samples: SampleSet, sign: Sign, fact: str) -> Html:
+        return joined(mark(sign), tag("b", samples.name), " ", tag("span", fact, cls="cdp-quiet"))
+
+    rows = zip(sets, signs, facts, strict=True)
+    sections = [(title(samples, sign, fact), images(samples)) for samples, sign, fact in rows]
     return image_table("Sample images of the sets", visible, sections)
 
 
@@ -124,16 +119,12 @@ def _pictures(samples: SampleSet, value: int | None, each: int) -> Html:
 
 @st.cache_data(max_entries=2000, show_spinner=False)
 def _png(folder: str, changed: int, value: int | None, each: int) -> bytes | None:
-    """The first images of a class under each other, of all images beside each other where ``value``
-    is None; None where there are none. changed: of the set, so that another of its name is read
-    anew."""
+    """The first images of a class under each other, of all side by side where ``value`` is None;
+    None where there are none. changed: of the set, so that another of its name is read anew."""
     samples = open_set(Path(folder))
     rows = rows_of_page(samples, value, 0, each)
-    return (
-        grid_png(np.asarray(samples.image[rows]), each if value is None else 1, gap=2)
-        if len(rows)
-        else None
-    )
+    columns = each if value is None else 1
+    return grid_png(np.asarray(samples.image[rows]), columns, gap=2) if len(rows) else None
 
 
 def _map(opened: Sequence[SampleSet]) -> None:
@@ -148,12 +139,8 @@ def _map(opened: Sequence[SampleSet]) -> None:
     try:
         if key not in asked and not _known(config):
             with st.container(horizontal=True, vertical_alignment="center", key="compare_map_ask"):
-                st.button(
-                    "Draw these sets on one map (UMAP)",
-                    key="compare_map_draw",
-                    on_click=asked.add,
-                    args=(key,),
-                )
+                label, draw = "Draw these sets on one map (UMAP)", partial(asked.add, key)
+                st.button(label, key="compare_map_draw", on_click=draw)
                 _explore(config)
             return
         _drawn(config)

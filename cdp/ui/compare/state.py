@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cdp import paths
 from cdp.config.fields import quoted
-from cdp.errors import InputError
+from cdp.errors import CdpError, InputError
 from cdp.files.atomic import read_json, write_json
 from cdp.results.rows import Row
 from cdp.results.table import LONGEST, SEED_GROUP, columns, matching, sort_rows
-from cdp.ui.kit.address import Address, Param, linked, member, read_extras, write_extras
+from cdp.ui.kit.address import Address, Param, linked, member, read_extras, switch, write_extras
 from cdp.ui.train.look import CURVE_PARAMS, CurveLook
 
 PLAIN_SORT = "-created"
@@ -21,17 +22,8 @@ PLAIN_SORT = "-created"
 SEEDS = "seeds"
 """In ``by``: runs that differ in their seed only."""
 GROUPED = (
-    SEEDS,
-    "tags",
-    "method",
-    "architecture",
-    "dataset",
-    "synthetic",
-    "synthetic_images",
-    "state",
-    "seed",
-    "epsilon",
-    "real",
+    *(SEEDS, "tags", "method", "architecture", "dataset", "synthetic", "synthetic_images"),
+    *("state", "seed", "epsilon", "real"),
 )
 """What the table can be grouped by."""
 MOST_COMPARED = 20
@@ -57,13 +49,7 @@ PARAMS = (
     Param("sort", PLAIN_SORT, _column, instead="the newest come first"),
     Param("by", "", lambda text: member(text, ("", *GROUPED)), instead="runs are not grouped"),
     Param("runs", (), _ids, lambda ids: ",".join(ids[:MOST_TOLD]), "chosen"),
-    Param(
-        "groups",
-        True,
-        lambda text: member(text, ("on", "off")) == "on",
-        lambda on: "on" if on else "off",
-        instead="seeds are joined",
-    ),
+    switch("groups", "seeds are joined"),
 )
 """Query parameters of the page but for the columns; those of the curves are ``CURVE_PARAMS``."""
 STAR = "star"
@@ -78,9 +64,8 @@ class ComparisonPage(CurveLook):
     also of runs that the filter hides or that are gone; groups: whether seeds are joined and a
     chosen run brings its own.
 
-    drawn: whether curves are on the page; whole: whether all of the page is being drawn, not its
-    table alone; turn: counts changes by others than a hand; picks: choices made elsewhere than in
-    the list of chosen runs.
+    drawn: whether curves are on the page; whole: whether the whole page is being drawn; turn: counts
+    changes by others than a hand; picks: choices made outside the list of chosen runs.
     """
 
     columns: tuple[str, ...] = ()
@@ -105,14 +90,18 @@ class ComparisonPage(CurveLook):
     def sorted_by(self) -> str:
         return self.sort.removeprefix("-")
 
-    def order(self, column: str, *, descending: bool) -> None:
-        """Sort by a column."""
-        self.sort = f"-{column}" if descending else column
+    def put(self, name: str, value: Any) -> None:
+        """One control moved."""
+        setattr(self, name, value)
+        self.notes = []
+
+    def turn_over(self, descending: bool) -> None:
+        """The other order of the same column."""
+        self.put("sort", f"{'-' * descending}{self.sorted_by}")
 
     def choose(self, ids: Iterable[str]) -> None:
         """Have exactly these chosen."""
-        self.chosen = tuple(dict.fromkeys(ids))
-        self.notes = []
+        self.put("chosen", tuple(dict.fromkeys(ids)))
 
     def pick(
         self, lines: Sequence[Sequence[str]], before: Iterable[int], now: Iterable[int]
@@ -134,17 +123,13 @@ class ComparisonPage(CurveLook):
 def plain_columns() -> tuple[str, ...]:
     """What a table has where nobody chose: what runs are compared by comes first."""
     visible = [column.name for column in columns() if column.default and column.name != STAR]
-    return tuple(
-        sorted(visible, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
-    )
+    return tuple(sorted(visible, key=[*_FIRST, *visible].index))
 
 
 def offered_columns() -> dict[str, str]:
     """Titles of the columns that can be shown, by name."""
     return {
-        column.name: (
-            f"{column.title} [{column.unit}]" if column.unit in ("%", "s") else column.title
-        )
+        column.name: column.title + (f" [{column.unit}]" if column.unit in ("%", "s") else "")
         for column in columns()
         if column.name != STAR
     }
@@ -160,35 +145,27 @@ def kept_file() -> Path:
     return paths.home() / "compare.json"
 
 
-def read_columns(known: Iterable[str], plain: Sequence[str]) -> tuple[str, ...]:
+def read_columns(known: Collection[str], plain: Sequence[str]) -> tuple[str, ...]:
     """The kept columns that are known; ``plain`` where none is kept or the file is damaged."""
     try:
-        state = read_json(kept_file())
+        state = read_json(kept_file()) or {}
     except OSError:
-        state = None
-    names = state.get("columns") if state else None
-    if not isinstance(names, list):
-        return tuple(plain)
-    result = tuple(
-        name
-        for name in dict.fromkeys(str(name) for name in names[:MOST_COLUMNS])
-        if name in set(known)
-    )
-    return result or tuple(plain)
+        state = {}
+    names = state.get("columns")
+    some = dict.fromkeys(map(str, names[:MOST_COLUMNS])) if isinstance(names, list) else {}
+    return tuple(name for name in some if name in known) or tuple(plain)
 
 
-def keep_columns(names: Sequence[str]) -> str:
-    """Keep these. Returns what went wrong in a sentence, "" where nothing did: a table can be read
-    without its columns being kept."""
+def keep_columns(names: Sequence[str]) -> None:
+    """Keep these. Raises CdpError: the table can be read without."""
     try:
         kept_file().parent.mkdir(parents=True, exist_ok=True)
         write_json(kept_file(), {"columns": list(names)})
     except OSError as error:
-        return (
-            f"{kept_file()} cannot be written ({error.strerror}), so these columns are forgotten"
-            " with this session"
-        )
-    return ""
+        raise CdpError(
+            f"{kept_file()} cannot be written ({error.strerror}), so these columns last for this"
+            " session only: make it writable"
+        ) from error
 
 
 def compared() -> ComparisonPage:
@@ -247,15 +224,14 @@ def compared_ids(rows: Sequence[Row], chosen: Sequence[str], *, groups: bool) ->
     seeds: dict[str, list[str]] = {}
     if groups:
         for row in sorted(
-            rows, key=lambda row: (row.seed if row.seed is not None else -1, row.created)
+            rows, key=lambda row: (-1 if row.seed is None else row.seed, row.created)
         ):
             if not row.labels.archived:
                 seeds.setdefault(row.group, []).append(row.id)
     result: dict[str, None] = {}
     for item in chosen:
-        result.setdefault(item)
-        if item in by_id:
-            result |= dict.fromkeys(seeds.get(by_id[item].group, ()))
+        others = seeds.get(by_id[item].group, ()) if item in by_id else ()
+        result |= dict.fromkeys([item, *others])
     return list(result)
 
 

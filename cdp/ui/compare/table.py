@@ -58,13 +58,9 @@ def lines_of(rows: Sequence[Row], state: ComparisonPage) -> Lines:
 
 
 def _runs(rows: Sequence[Row], names: Sequence[str]) -> Lines:
-    titles = offered_columns()
-    cells: dict[str, list[Any]] = {
-        STAR_HEAD: [STARRED if row.labels.star else UNSTARRED for row in rows]
-    }
-    for name in names:
-        column = column_named(name)
-        cells[titles[name]] = [_cell(column, row) for row in rows]
+    cells = {STAR_HEAD: [STARRED if row.labels.star else UNSTARRED for row in rows]}
+    for head, column in heads_of(names).items():
+        cells[head] = [_cell(column, row) for row in rows]
     return Lines(tuple((row.id,) for row in rows), cells)
 
 
@@ -82,48 +78,38 @@ def _cell(column: Column, row: Row) -> Any:
 def _groups(rows: Sequence[Row], by: str) -> Lines:
     parts = group_rows(rows, group_key(by))
     lines = [_group(key, part, by) for key, part in parts.items()]
-    cells = {head: [line[head] for line in lines] for head in (lines[0] if lines else ())}
-    return Lines(tuple(tuple(row.id for row in part) for part in parts.values()), cells)
+    ids = tuple(tuple(row.id for row in part) for part in parts.values())
+    return Lines(ids, {head: [line[head] for line in lines] for head in (lines or [{}])[0]})
 
 
 def _group(key: str, part: Sequence[Row], by: str) -> dict[str, Any]:
-    """A line. A mean is given of numbers that were measured in one way only: the same attack,
+    """A line. A mean is given only of numbers that were measured in one way: the same attack,
     threat, data set and images."""
-    evaluated = [row.evaluated for row in part if row.evaluated]
-    ways = {
-        (without_width(row.evaluated.label), row.evaluated.config.part_seed, _threat(row))
-        for row in part
-        if row.evaluated
-    }
-    robust = [row.reached.best_robust for row in part if row.reached.best_robust is not None]
-    checks = {
-        (
-            row.reached.n,
-            row.resolved.get("held_out"),
-            row.resolved.get("validation_steps"),
-            _threat(row),
-        )
-        for row in part
-        if row.reached.best_robust is not None
-    }
-    tested = [100 * item.robust for item in evaluated] if len(ways) == 1 else []
-    validated = [100 * value for value in robust] if len(checks) == 1 else []
-    of = tested or ([] if ways else validated)
+
+    def validated_by(row: Row) -> tuple[Any, ...]:
+        return row.reached.n, *map(row.resolved.get, ("held_out", "validation_steps")), _threat(row)
+
+    tested = [(row, row.evaluated) for row in part if row.evaluated]
+    checked = [row for row in part if row.reached.best_robust is not None]
+    ways = {(without_width(e.label), e.config.part_seed, _threat(row)) for row, e in tested}
+    checks = set(map(validated_by, checked))
+    evaluated = [100 * e.robust for _, e in tested] if len(ways) == 1 else []
+    robust = [100 * (row.reached.best_robust or 0.0) for row in checked] if len(checks) == 1 else []
+    of = evaluated or ([] if ways else robust)
     label = None
     if len(ways) > 1 or (not ways and len(checks) > 1):
         label = SEVERAL
     elif ways:
-        label = f"{next(iter(ways))[0]}, {len(tested)} of {len(part)} runs"
+        label = f"{next(iter(ways))[0]}, {len(evaluated)} of {len(part)} runs"
     steps = [row.reached.steps for row in part if row.reached.steps is not None]
-    named = common_name([row.name for row in part]) if by == SEEDS else _named(key, by)
     return {
-        GROUP: named,
+        GROUP: common_name([row.name for row in part]) if by == SEEDS else _named(key, by),
         "Runs": len(part),
         "Seeds": len({row.seed for row in part}),
-        EVALUATED: fmean(tested) if tested else None,
+        EVALUATED: fmean(evaluated) if evaluated else None,
         SPREAD: stdev(of) if len(of) > 1 else None,
         "Evaluated by": label,
-        VALIDATION: fmean(validated) if validated else None,
+        VALIDATION: fmean(robust) if robust else None,
         "Optimiser steps": span_text(steps) if steps else None,
         NEWEST: _moment(max(row.created for row in part)),
     }
@@ -157,16 +143,18 @@ _STAR = "compare_star"
 def run_table(state: ComparisonPage, rows: Sequence[Row]) -> None:
     """The table and what acts on its choice. By itself a filter redraws this part alone; another
     choice draws the whole page anew."""
-    moving = any(row.state in ("queued", "running", "stopping") for row in rows)
-    drawn = (state.chosen, state.groups)
-    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(state, drawn, moving)
+    moving = _moving(rows)
+    drawn = (state.chosen, state.groups, moving)
+    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(state, drawn)
 
 
-def _draw(state: ComparisonPage, drawn: tuple[tuple[str, ...], bool], moving: bool) -> None:
-    if (state.chosen, state.groups) != drawn:
-        st.rerun()
+def _moving(rows: Sequence[Row]) -> bool:
+    return any(row.state in ("queued", "running", "stopping") for row in rows)
+
+
+def _draw(state: ComparisonPage, drawn: tuple[tuple[str, ...], bool, bool]) -> None:
     rows = run_rows()
-    if any(row.state in ("queued", "running", "stopping") for row in rows) != moving:
+    if (state.chosen, state.groups, _moving(rows)) != drawn:
         st.rerun()
     listed, wrong = shown_rows(rows, state)
     visible = {row.id for row in listed}
@@ -175,7 +163,7 @@ def _draw(state: ComparisonPage, drawn: tuple[tuple[str, ...], bool], moving: bo
     if listed:
         _grid(state, table)
     else:
-        st.info("No run passes this filter: change it, or empty it to see all.")
+        st.info("No run passes this filter.")
     _count(rows, listed, table, state)
     said()
     chooser(state, rows, listed)
@@ -216,16 +204,13 @@ def _config(state: ComparisonPage, table: Lines) -> dict[str, Any]:
     config = st.column_config
     if state.by:
         digits = {head: config.NumberColumn(format="%.1f") for head in (EVALUATED, VALIDATION)}
+        about = (
+            "Standard deviation of the runs' robust accuracies, evaluated ones if there are any."
+        )
         return digits | {
             GROUP: config.TextColumn(width="medium"),
             NEWEST: config.DatetimeColumn(format=MINUTES),
-            SPREAD: config.NumberColumn(
-                format="%.2f",
-                help=(
-                    "Standard deviation of the runs' robust accuracies, evaluated ones where there"
-                    " are any."
-                ),
-            ),
+            SPREAD: config.NumberColumn(format="%.2f", help=about),
         }
     star = config.ButtonColumn(
         STAR_HEAD,
@@ -234,25 +219,19 @@ def _config(state: ComparisonPage, table: Lines) -> dict[str, Any]:
         on_click=_star,
         args=(table,),
         key=_STAR,
-        help="A click adds a star or takes it away.",
+        help="Adds a star or takes it away.",
     )
-    return {STAR_HEAD: star} | {
-        head: _column(column) for head, column in heads_of(state.columns).items()
-    }
+    columns = heads_of(state.columns).items()
+    return {STAR_HEAD: star} | {head: _column(column) for head, column in columns}
 
 
 _HELP = {
-    "steps": "Optimiser steps done: what makes two runs comparable. Epochs are no common measure.",
+    "steps": "Optimiser steps: what makes two runs comparable; epochs do not.",
     "images_seen": "Real and synthetic images together, each as often as it came.",
-    "robust": (
-        "Of the best validation, under the quick attack of training, on images held out from"
-        " training: an estimate, a little too high."
-    ),
+    "robust": "Best validation, under the quick attack of training: a little above what holds.",
     "clean": "Of the best validation, on the same images.",
-    "evaluated_robust": (
-        "Of the strongest evaluation on test images, as the column 'Evaluated by' calls it."
-    ),
-    "evaluated_label": "How evaluated accuracies have to be called wherever they stand.",
+    "evaluated_robust": "Of the strongest evaluation on test images; see 'Evaluated by'.",
+    "evaluated_label": "How evaluated accuracies are to be called.",
 }
 
 

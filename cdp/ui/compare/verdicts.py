@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from functools import partial
 
 import streamlit as st
 
 from cdp.ui.compare.result import Result, bullets, chart_of, numbers_of
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.markup import Html, joined, line, mark, tag
+from cdp.ui.kit.tables import Rows, fold
 from cdp.ui.kit.words import plain
 from cdp.values.comparison import Arm, Difference, Metric
 
@@ -25,28 +26,15 @@ def arms_line(result: Result) -> None:
     from cdp.figures.comparison import labels_of
 
     arms = result.comparison.arms
-    st.html(
-        tag(
-            "div",
-            *(
-                tag(
-                    "span",
-                    mark(result.signs[arm.name]),
-                    tag("b", arm.name),
-                    " ",
-                    tag("span", _runs(arm), cls="cdp-quiet"),
-                )
-                for arm in arms
-            ),
-            cls="cdp-flow",
-        )
-    )
+
+    def named(arm: Arm) -> Html:
+        runs = "1 run" if len(arm.seeds) == 1 else f"{len(arm.seeds)} seeds"
+        sign, quiet = mark(result.signs[arm.name]), tag("span", runs, cls="cdp-quiet")
+        return tag("span", sign, tag("b", arm.name), " ", quiet)
+
+    st.html(tag("div", *map(named, arms), cls="cdp-flow"))
     if arms:
         st.caption(plain(f"Measured by: {labels_of(arms)}."))
-
-
-def _runs(arm: Arm) -> str:
-    return "1 run" if len(arm.seeds) == 1 else f"{len(arm.seeds)} seeds"
 
 
 def notes(result: Result) -> None:
@@ -73,16 +61,12 @@ def verdicts(result: Result) -> None:
         _verdicts([pair for pair in differences if pair.metric == metric], metric)
     if len(result.comparison.arms) > 2:
         _forest(result, [pair for pair in differences if pair.difference is not None])
-    numbers_of(
-        result,
-        "differences",
-        "the differences",
-        lambda: _rows(differences),
-        note="p: two-sided; corrected by Holm over all pairs of a metric.",
-    )
+    note = "p: two-sided; corrected by Holm over all pairs of a metric."
+    rows = partial(_rows, differences)
+    numbers_of(result, "differences", "the differences", rows, note=note)
 
 
-def _rows(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+def _rows(differences: Sequence[Difference]) -> Rows:
     from cdp.figures.comparison import difference_rows
 
     return difference_rows(differences)
@@ -93,22 +77,16 @@ def _forest(result: Result, known: Sequence[Difference]) -> None:
     pairs = len({(pair.first, pair.second) for pair in known})
     if not pairs:
         return
-    place = st.container()
-    if pairs > MOST_DRAWN:
-        place = st.expander(
-            f"Chart of all {pairs} differences",
-            key=f"compare_forest_{result.key}",
-            on_change="rerun",
-        )
-        if not cast(bool, place.open):
-            return
+    label, key = f"Chart of all {pairs} differences", f"compare_forest_{result.key}"
+    place = fold(label, key) if pairs > MOST_DRAWN else st.container()
+    if not place:
+        return
     from cdp.figures.comparison import difference_forest
 
+    verdicts = " ".join(pair.verdict for pair in known[:MOST_SAID])
+    alt = f"Differences between arms with their intervals. {verdicts}"
     with place:
-        alt = "Differences between arms with their intervals. " + " ".join(
-            pair.verdict for pair in known[:MOST_SAID]
-        )
-        chart_of(result, "differences", lambda: difference_forest(known, result.signs), alt=alt)
+        chart_of(result, "differences", partial(difference_forest, known, result.signs), alt=alt)
 
 
 def _verdicts(differences: Sequence[Difference], metric: Metric) -> None:
@@ -118,15 +96,13 @@ def _verdicts(differences: Sequence[Difference], metric: Metric) -> None:
 
     if not differences:
         return
-    known, several = (
-        [pair for pair in differences if pair.difference is not None],
-        len(differences) > 1,
-    )
+    known = [pair for pair in differences if pair.difference is not None]
+    several, sight = len(differences) > 1, len(differences)
     ordered = list(differences)
     if len(differences) > MOST_SAID:
         ordered.sort(key=lambda pair: (not settled(pair), pair.difference is None))
-    # One example says why; a dozen say no more.
-    sight = min(MOST_SAID, max(1, len(known))) if len(differences) > MOST_SAID else len(differences)
+        # One example says why; a dozen say no more.
+        sight = min(MOST_SAID, max(1, len(known)))
     robust = metric == "robust"
     cls = f"{'cdp-lead ' * (robust and not several)}{'cdp-strong' * robust}"
     head = line(_head(metric, differences, sum(map(settled, differences))), "cdp-quiet")

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -17,12 +19,12 @@ from cdp.models.pipelines import list_models
 from cdp.ui.data.plan import (
     DIFFUSION,
     ENCODER,
-    FULL,
     MODEL,
     OPTIONAL,
     QUICK,
     ROLES,
     SIZES,
+    Made,
     Order,
     Stock,
     encoder_defaults,
@@ -33,9 +35,11 @@ from cdp.ui.data.plan import (
     seconds,
 )
 from cdp.ui.kit.address import RESERVED
+from cdp.ui.kit.attempts import refuse, tell
 from cdp.ui.kit.form import Form
+from cdp.ui.kit.runlist import start_button
 from cdp.ui.kit.settings import Settings
-from cdp.ui.kit.widgets import bound
+from cdp.ui.kit.widgets import bound, pick
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted, rough_duration
 from cdp.work.failures import sentence
@@ -44,18 +48,25 @@ from cdp.work.records import list_runs
 from cdp.work.registry import TASKS
 
 ENCODER_FIELDS = (
-    *("epochs", "batch", "learning_rate", "seed", "attack_steps", "widths", "blocks"),
-    *("shift", "weight_decay", "label_smoothing", "held_out"),
+    "epochs batch learning_rate seed attack_steps widths blocks shift weight_decay label_smoothing"
+    " held_out"
 )
 MODEL_FIELDS = (
-    *("steps", "batch", "learning_rate", "seed", "patch", "widths", "layers"),
-    *("class_dropout", "ema_decay", "save_every"),
+    "steps batch learning_rate seed patch widths layers class_dropout ema_decay save_every"
 )
 ENCODERS: Form[Settings[EncoderConfig]] = Form(
     config=EncoderConfig, prefix="data_encoder", state=Settings
 )
 MODELS: Form[Settings[PretrainConfig]] = Form(
     config=PretrainConfig, prefix="data_model", state=Settings
+)
+SIZE_HELP = (
+    "Quick try: minutes on two cores, rough images, enough to see whether it works. Full size: like"
+    " the shipped Fashion-MNIST models; hours on two cores, minutes on a GPU."
+)
+MIRROR_HELP = (
+    "Mirrors half of the images that encoders see: better where a mirrored image still shows its"
+    " class, so not for digits, letters and signs."
 )
 _REFUSED = "data_refused"
 DATASET = "dataset"
@@ -132,42 +143,27 @@ def overview(place: Wizard, seen: Facts, stock: Stock) -> None:
         for order in _orders(place, seen, stock)[0]
     }
     measured = pace(stock.runs, seen) or 1.0
-    rows = []
+    rows = [("Model", "State", "For"), ("---", "---", "---")]
+
+    def here(entry: Made) -> str:
+        return f"here: **{plain(entry.name)}**{plain(f', {entry.detail}' if entry.detail else '')}"
+
     for role in ROLES:
-        order, planned_runs = (
-            planned.get(role.key),
-            [m for m in (*stock.encoders, *stock.models) if m.role == role.key],
-        )
-        states = [
-            f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}"
-            for m in planned_runs
-        ]
+        states = [here(m) for m in (*stock.encoders, *stock.models) if m.role == role.key]
+        order = planned.get(role.key)
         if role.key in stock.pending:
             states.append("in training")
         elif order is not None:
-            states.append(
-                f"{plan_in_words(order.config)},"
-                f" {rough_duration(measured * seconds(order.config, seen))}"
-            )
-        rows.append((role.title, "; ".join(states) or "not here", role.use))
-    rows += [
-        (
-            "Encoder",
-            f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}",
-            "Guides.",
-        )
-        for m in stock.encoders
-        if not m.role
-    ]
-    lines = [
-        f"| :small[{title}] | :small[{states}] | :small[:gray[{use}]] |"
-        for title, states, use in rows
-    ]
-    st.markdown(
-        "\n".join(
-            ["| :small[Model] | :small[State] | :small[For] |", "| --- | --- | --- |", *lines]
-        )
-    )
+            time = rough_duration(measured * seconds(order.config, seen))
+            states.append(f"{plan_in_words(order.config)}, {time}")
+        rows.append((role.title, "; ".join(states) or "not here", f":gray[{role.use}]"))
+    rows += [("Encoder", here(m), ":gray[Guides.]") for m in stock.encoders if not m.role]
+    small = (f"| {' | '.join(map(_small, row))} |" for row in rows)
+    st.markdown("\n".join(small))
+
+
+def _small(text: str) -> str:
+    return text if text == "---" else f":small[{text}]"
 
 
 def plan_in_words(config: Frozen) -> str:
@@ -182,106 +178,64 @@ def form(place: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
     """Size, what to train, the questions about the data, and the folds. blocked: something says
     that nothing good can come of it."""
     place.plan(seen)
-    key = f"data_size_{place.turn}"
-
-    def sized() -> None:
-        place.size = st.session_state[key]
-
-    st.segmented_control(
-        "Size",
-        [QUICK, FULL],
-        default=place.size,
-        required=True,
-        key=key,
-        on_change=sized,
-        format_func=SIZES.__getitem__,
-        width="stretch",
-        help=(
-            "Quick try: minutes on two cores, rough images, good enough to see whether it works."
-            " Full size: as the shipped Fashion-MNIST models, scaled to this data; hours on two"
-            " cores, minutes on a GPU."
-        ),
-    )
+    size = partial(setattr, place, "size")
+    more: dict[str, Any] = {"row": True, "width": "stretch", "help": SIZE_HELP}
+    pick("Size", SIZES, place.size, size, key=f"data_size_{place.turn}", **more)
     _ticks(place, stock)
     wanted = _wanted(place, stock)
-    known = ENCODERS.fields
     if "robust" in wanted and seen.epsilon is None:
         _budget(place.encoder)
-    if wanted & {role.key for role in ROLES if role.key != MODEL}:
-        st.toggle(
-            "Mirror images in training",
-            place.encoder.flat["flip"],
-            help=(
-                "Half of the images that encoders see are mirrored, which makes them better where a"
-                " mirrored image still shows its class. Leave it off for digits, letters and signs."
-            ),
-            **bound(known["flip"], place.encoder),
-        )
+    if wanted - {MODEL}:
+        _toggle(place.encoder, "flip", "Mirror images in training", MIRROR_HELP)
         with st.expander("Settings of the encoders"):
             st.caption(
-                "The judge is half as wide again, of another seed and weight decay, so that it"
+                "The judge is half as wide again, with another seed and weight decay, so that it"
                 " shares no mistakes with those that guide."
             )
-            ENCODERS.draw_some(place.encoder, ENCODER_FIELDS)
+            ENCODERS.draw_some(place.encoder, ENCODER_FIELDS.split())
     if MODEL in wanted:
         with st.expander("Settings of the diffusion model"):
-            MODELS.draw_some(place.model, MODEL_FIELDS)
+            MODELS.draw_some(place.model, MODEL_FIELDS.split())
     if blocked:
-        st.toggle(
-            known["anyway"].heading,
-            place.encoder.flat["anyway"],
-            help=known["anyway"].tooltip,
-            **bound(known["anyway"], place.encoder),
-        )
+        _toggle(place.encoder, "anyway")
         place.model.flat["anyway"] = place.encoder.flat["anyway"]
+
+
+def _toggle(settings: Settings[EncoderConfig], name: str, label: str = "", help: str = "") -> None:
+    field = ENCODERS.fields[name]
+    more = bound(field, settings)
+    st.toggle(label or field.heading, settings.flat[name], help=help or field.tooltip, **more)
 
 
 def start(place: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
     """The one primary button, with what it will take beside it."""
-    planned_runs, wrong = _orders(place, seen, stock)
-    with st.container(key="action", horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Start training",
-            type="primary",
-            key="data_start",
-            disabled=blocked or not planned_runs,
-            on_click=_launch,
-            args=(place, seen, stock),
-        )
-        if planned_runs and not blocked:
-            st.caption(plain(cost_line(planned_runs, seen, stock)))
-    if refused := st.session_state.pop(_REFUSED, ""):
-        st.error(plain(refused))
+    planned, wrong = _orders(place, seen, stock)
+    cost = None
+    if planned and not blocked:
+        cost = partial(st.caption, plain(cost_line(planned, seen, stock)))
+    start_button("Start training", "data_start", _launch, place, seen, stock, cost=cost)
+    tell(_REFUSED)
     if wrong:
         st.error(plain(f"These settings cannot be used: {wrong}."))
     elif blocked:
-        st.caption("Put right what is marked red above first.")
-    elif not planned_runs and stock.pending:
-        st.caption("All that is ticked is in training.")
-    elif not planned_runs:
-        st.caption("Tick what to train.")
+        st.caption("First put right what is marked red above.")
+    elif not planned:
+        st.caption("All that is ticked is in training." if stock.pending else "Tick what to train.")
 
 
-def cost_line(planned_runs: Sequence[Order], seen: Facts, stock: Stock) -> str:
-    """How many trainings, and about how long they take one after the other."""
+def cost_line(planned: Sequence[Order], seen: Facts, stock: Stock) -> str:
+    """How many trainings, and about how long they take one after another."""
     measured = pace(stock.runs, seen)
-    took = sum(seconds(order.config, seen) for order in planned_runs) * (measured or 1.0)
+    took = sum(seconds(order.config, seen) for order in planned) * (measured or 1.0)
     how = "as fast as the last one here" if measured else "on two cores, less on a GPU"
-    return f"{counted(len(planned_runs), 'training')}, {rough_duration(took)} {how}"
+    return f"{counted(len(planned), 'training')}, {rough_duration(took)} {how}"
 
 
 def _orders(place: Wizard, seen: Facts, stock: Stock) -> tuple[list[Order], str]:
     """What the button would start, and why nothing where a setting cannot be used."""
+    wanted, name = _wanted(place, stock), model_name(seen.name, _taken())
     try:
-        return (
-            orders(
-                _wanted(place, stock),
-                place.encoder.flat,
-                place.model.flat,
-                model_name(seen.name, _taken()),
-            ),
-            "",
-        )
+        return orders(wanted, place.encoder.flat, place.model.flat, name), ""
     except InputError as error:
         return [], str(error)
 
@@ -290,21 +244,19 @@ def _ticks(place: Wizard, stock: Stock) -> None:
     st.markdown("Train now")
     wanted = _wanted(place, stock)
     for role in ROLES:
-        planned_runs, pending = role.key in stock.roles, role.key in stock.pending
-        key = f"data_role_{role.key}_{place.turn}_{planned_runs}_{pending}"
-        note = " :gray[in training]" if pending else " :gray[here already]" if planned_runs else ""
+        here, pending = role.key in stock.roles, role.key in stock.pending
+        key = f"data_role_{role.key}_{place.turn}_{here}_{pending}"
+        note = " :gray[in training]" if pending else " :gray[here already]" if here else ""
 
         def ticked(role_key: str = role.key, widget: str = key) -> None:
-            place.roles = (_wanted(place, stock) - {role_key}) | (
-                {role_key} if st.session_state[widget] else set()
-            )
+            ticks = {role_key} if st.session_state[widget] else set()
+            place.roles = (_wanted(place, stock) - {role_key}) | ticks
 
-        again = planned_runs and role.key == MODEL
         st.checkbox(
             role.title + note,
             role.key in wanted,
             key=key,
-            disabled=pending or (planned_runs and not again),
+            disabled=pending or (here and role.key != MODEL),
             help=role.use,
             on_change=ticked,
         )
@@ -314,9 +266,7 @@ def _wanted(place: Wizard, stock: Stock) -> frozenset[str]:
     """What is ticked and can be trained: encoders have one name each, a model can be trained again
     under another."""
     chosen = stock.missing - frozenset(OPTIONAL) if place.roles is None else place.roles
-    return frozenset(
-        key for key in chosen if key in stock.missing or (key == MODEL and key not in stock.pending)
-    )
+    return chosen & (stock.missing | (frozenset({MODEL}) - stock.pending))
 
 
 def _budget(place: Settings[EncoderConfig]) -> None:
@@ -328,12 +278,12 @@ def _budget(place: Settings[EncoderConfig]) -> None:
         step=None,
         format="%g",
         **bound(ENCODERS.fields["epsilon"], place),
-        help="How far an attack may move each pixel (l_inf) while the robust encoder is trained.",
+        help="How far an attack may move each pixel (l_inf) in training the robust encoder.",
     )
     st.caption(
-        "This data set has no conventional budget. Choose the largest change that leaves every"
-        " class plain to your eye: 8/255 = 0.031 is usual for colour photographs, 0.1 for small"
-        " grey images. Too large a budget leaves a small network at chance."
+        "This data set has no conventional budget: take the largest change that leaves every class"
+        " plain to your eye. 8/255 = 0.031 is usual for colour photographs, 0.1 for small grey"
+        " images; if it is too large, a small network stays at chance."
     )
 
 
@@ -347,12 +297,12 @@ def _taken() -> set[str]:
 def _launch(place: Wizard, seen: Facts, stock: Stock) -> None:
     """All that is asked for at the click; they wait for each other by themselves. Stops at the
     first that is refused, and says which were started."""
-    planned_runs, _ = _orders(place, seen, stock)
-    for number, order in enumerate(planned_runs):
+    planned, _ = _orders(place, seen, stock)
+    for number, order in enumerate(planned):
         try:
             launch(TASKS[order.kind], order.config, order.name)
         except (CdpError, OSError) as error:
-            before = f"{number} of {len(planned_runs)} were started; " if number else ""
-            st.session_state[_REFUSED] = f"{before}{order.name} was not started: {sentence(error)}."
+            before = f"{number} of {len(planned)} were started; " if number else ""
+            refuse(_REFUSED, f"{before}{order.name} was not started: {sentence(error)}.")
             break
     place.roles = None

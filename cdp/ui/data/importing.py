@@ -4,8 +4,9 @@ and nothing of it is kept."""
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -18,19 +19,19 @@ from cdp.work.failures import sentence
 
 PATH, UPLOAD = "Folder or file on this machine", "Upload"
 _SAID = "data_import_said"
-NPZ = (
-    "image: (N,H,W,C) uint8, or (N,H,W) for grey; label: (N,) whole numbers from 0. Sides up to 64"
-    " px, 1 to 4 channels."
+FOLDER = (
+    "A folder with one sub-folder of images a class, a folder with train and test (or val) of such,"
+    " or an .npz."
 )
+TESTS = (
+    "Found without this: a sub-folder test (or val) beside train, or FILE-test.npz beside FILE.npz."
+)
+NPZ = "image: (N,H,W,C) or (N,H,W) uint8, sides to 64 px, 1 to 4 channels; label: (N,), from 0."
 CLASSES = (
-    "In the order of the labels, commas between them, or the name of the data set whose labels"
-    " these are, such as cifar10; left empty, classes are called by their numbers. Folders name"
-    " their own classes."
+    "In the order of the labels, with commas, or the name of a data set with the same labels, such"
+    " as cifar10; empty: their numbers. Folders name their own classes."
 )
-RENUMBER = (
-    "For labels with gaps, or from 1: they become 0, 1, ... in their order, and keep their old"
-    " numbers as names."
-)
+RENUMBER = "For labels with gaps, or from 1: they become 0, 1, ... and keep their numbers as names."
 
 
 def import_form(imported: Callable[[str], None], *, usual: str = PATH) -> None:
@@ -48,55 +49,44 @@ def import_form(imported: Callable[[str], None], *, usual: str = PATH) -> None:
         first, second = st.columns(2, gap="medium")
         path, test, files = "", "", None
         if way == PATH:
-            path = first.text_input(
-                "Path",
-                placeholder="/home/me/shapes or /home/me/shapes.npz",
-                max_chars=1000,
-                help=(
-                    "A folder with one sub-folder of images a class, a folder with train and test"
-                    " (or val) of such, or an .npz."
-                ),
-            )
-            test = second.text_input(
-                "Path of test images :gray[if elsewhere]",
-                placeholder="found by itself",
-                max_chars=1000,
-                help=(
-                    "Found by itself: a sub-folder test (or val) beside train, or FILE-test.npz"
-                    " beside FILE.npz."
-                ),
-            )
+            hint = "/home/me/shapes or /home/me/shapes.npz"
+            path = first.text_input("Path", placeholder=hint, max_chars=1000, help=FOLDER)
+            label, hint = "Path of test images :gray[if elsewhere]", "found without this"
+            test = second.text_input(label, placeholder=hint, max_chars=1000, help=TESTS)
         else:
+            never = "Never trained on, only measured on."
+            tests = "Test images (.npz) :gray[optional]"
             files = (
                 first.file_uploader("Training images (.npz)", type=["npz"], help=NPZ),
-                second.file_uploader(
-                    "Test images (.npz) :gray[optional]",
-                    type=["npz"],
-                    help="Never trained on, only measured on.",
-                ),
+                second.file_uploader(tests, type=["npz"], help=never),
             )
         name = first.text_input("Name", placeholder="as the folder or file", max_chars=90)
-        classes = second.text_input(
-            "Class names :gray[of an .npz]",
-            placeholder="circle, square, cross",
-            max_chars=20_000,
-            help=CLASSES,
-        )
+        label, hint = "Class names :gray[of an .npz]", "circle, square, cross"
+        classes = second.text_input(label, placeholder=hint, max_chars=20_000, help=CLASSES)
         renumber = first.checkbox("Renumber labels", help=RENUMBER)
         pressed = st.form_submit_button("Import")
     if way == UPLOAD:
-        st.caption("Up to 50 MB a file. Larger ones and folders go by their path.")
-    if pressed:
-        with st.spinner("Checking and copying"):
-            _import(
-                path.strip(),
-                test.strip(),
-                files,
-                name.strip(),
-                split_tags(classes),
-                imported,
-                renumber=renumber,
-            )
+        st.caption("Up to 50 MB a file; larger files and folders by their path.")
+    if not pressed:
+        return
+    with st.spinner("Checking and copying"):
+        more: dict[str, Any] = {"class_names": split_tags(classes), "renumber": renumber}
+        try:
+            if files:
+                brought = bring_upload(*files, name.strip(), **more)
+            elif not path.strip():
+                raise InputError("no path was given: write the path of a folder or of an .npz")
+            else:
+                brought = bring(path.strip(), name.strip(), test=test.strip() or None, **more)
+        except (CdpError, OSError) as error:
+            st.error(plain(f"Not imported: {sentence(error)}."))
+            return
+    tests = f" and {len(brought.test):,} test images" if brought.test else ""
+    train = brought.train
+    imported_text = f"Imported {len(train):,} training images{tests} as {train.name}."
+    st.session_state[_SAID] = (imported_text, *brought.notes)
+    imported(train.name)
+    st.rerun()
 
 
 def say_imported() -> None:
@@ -105,42 +95,8 @@ def say_imported() -> None:
         st.success(plain(said))
 
 
-def _import(
-    path: str,
-    test: str,
-    files: tuple[UploadedFile | None, UploadedFile | None] | None,
-    name: str,
-    classes: list[str],
-    imported: Callable[[str], None],
-    *,
-    renumber: bool,
-) -> None:
-    try:
-        if files:
-            brought = bring_upload(*files, name, class_names=classes, renumber=renumber)
-        elif not path:
-            raise InputError("no path was given: write the path of a folder or of an .npz")
-        else:
-            brought = bring(path, name, test=test or None, class_names=classes, renumber=renumber)
-    except (CdpError, OSError) as error:
-        st.error(plain(f"Not imported: {sentence(error)}."))
-        return
-    tests = f" and {len(brought.test):,} test images" if brought.test else ""
-    st.session_state[_SAID] = (
-        f"Imported {len(brought.train):,} training images{tests} as {brought.train.name}.",
-        *brought.notes,
-    )
-    imported(brought.train.name)
-    st.rerun()
-
-
 def bring_upload(
-    train: UploadedFile | None,
-    test: UploadedFile | None,
-    name: str,
-    *,
-    class_names: Sequence[str] = (),
-    renumber: bool = False,
+    train: UploadedFile | None, test: UploadedFile | None, name: str, **more: Any
 ) -> Brought:
     """Import what was uploaded, as ``bring`` imports files. Raises InputError or OSError, in words
     without the place they were kept in."""
@@ -148,25 +104,20 @@ def bring_upload(
         raise InputError("no file was chosen: choose an .npz")
     paths.cache_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".import-", dir=paths.cache_dir()) as folder:
-        # The name of the file gives the set's; nothing of it leads out of the folder.
-        places = {"train": train, "test": test}
-        written = {}
-        for what, file in places.items():
-            if file is not None:
-                written[what] = (
-                    Path(folder) / what / f"{Path(file.name.replace(chr(92), '/')).stem[:80]}.npz"
-                )
-                written[what].parent.mkdir()
-                written[what].write_bytes(file.getbuffer())
+        written: list[Path | None] = []
+        for what, file in (("train", train), ("test", test)):
+            if file is None:
+                written.append(None)
+                continue
+            # The name of the file gives the set's; nothing of it leads out of the folder.
+            stem = Path(file.name.replace("\\", "/")).stem[:80]
+            path = Path(folder) / what / f"{stem}.npz"
+            path.parent.mkdir()
+            path.write_bytes(file.getbuffer())
+            written.append(path)
         try:
-            return bring(
-                written["train"],
-                name,
-                test=written.get("test"),
-                class_names=class_names,
-                renumber=renumber,
-            )
+            assert written[0] is not None
+            return bring(written[0], name, test=written[1], **more)
         except CdpError as error:
-            raise InputError(
-                str(error).replace(f"{folder}/train/", "").replace(f"{folder}/test/", "")
-            ) from error
+            text = str(error).replace(f"{folder}/train/", "").replace(f"{folder}/test/", "")
+            raise InputError(text) from error

@@ -4,6 +4,7 @@ before is done."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -18,6 +19,8 @@ from cdp.ui.data.importing import import_form, say_imported
 from cdp.ui.data.plan import Stock, stock
 from cdp.ui.data.progress import progress
 from cdp.ui.data.sets import Choice, choices, facts_column, pictures_column
+from cdp.ui.kit.frame import link
+from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain
 from cdp.work.failures import sentence
 
@@ -30,6 +33,14 @@ _STEPS = (
     ("Use them", "a model or encoder is finished"),
 )
 """Title, and when it opens."""
+LACKING = {
+    "judge": (
+        "Without a judge, Generate gives no figures of its images, and Explore uses encoders that"
+        " may have guided."
+    ),
+    "guide": "Without an encoder, images can be generated unguided only.",
+    "model": "Without a diffusion model, robust training on real images is all that works.",
+}
 
 
 def show() -> None:
@@ -37,8 +48,8 @@ def show() -> None:
     st.title("Your data", anchor=False)
     with st.container(width=680):
         st.caption(
-            "Train encoders and a diffusion model on images of your own, then generate, explore and"
-            " train with them like with the shipped ones."
+            "Train encoders and a diffusion model on your own images, and use them on every page"
+            " like the shipped ones."
         )
     known = choices()
     place = wizard([choice.name for choice in known])
@@ -84,24 +95,10 @@ def _first(place: Wizard, known: Sequence[Choice]) -> Facts | None:
 
 def _choose(place: Wizard, known: Sequence[Choice]) -> None:
     titles = {choice.name: _titled(choice) for choice in known}
+    about = "Imported, generated and built-in sets that are on this machine."
+    more: dict[str, Any] = {"placeholder": "choose one", "help": about}
     key = f"data_choice_{place.turn}"
-
-    def chosen() -> None:
-        place.choose(st.session_state[key] or "")
-
-    st.selectbox(
-        "Data set",
-        list(titles),
-        list(titles).index(place.dataset) if place.dataset else None,
-        key=key,
-        on_change=chosen,
-        format_func=titles.__getitem__,
-        placeholder="choose one",
-        help=(
-            "Imported and generated sets, and the built-in data sets whose files are on this"
-            " machine."
-        ),
-    )
+    pick("Data set", titles, place.dataset, lambda name: place.choose(name or ""), key=key, **more)
 
 
 def _titled(choice: Choice) -> str:
@@ -128,13 +125,10 @@ def _rest(place: Wizard, seen: Facts, stock_here: Stock, *, blocked: bool) -> No
         _closed(5)
 
 
-def _step(
-    number: int,
-) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+def _step(number: int) -> list[st.delta_generator.DeltaGenerator]:
     """Heading and the two columns of a step."""
     _heading(number)
-    left, right = st.columns(_WIDTHS, gap="large")
-    return left, right
+    return st.columns(_WIDTHS, gap="large")
 
 
 def _heading(number: int) -> None:
@@ -160,36 +154,19 @@ def use(seen: Facts, stock: Stock) -> None:
     """Where to go on, and what will be missing there, with what that costs."""
     generate, explore, train = st.columns(3, gap="large")
     with generate:
-        guide = f"guided by the {stock.guide} encoder" if stock.guide else "unguided"
-        for finished in stock.models:
-            _page(
-                "generate",
-                f"Generate with {finished.name}",
-                ":material/auto_awesome:",
-                generate_link(finished.name, seen.name, stock.guide),
-            )
-        if stock.models:
-            st.caption(plain(f"Opens with this model and its data, {guide}."))
+        for model in stock.models:
+            params = generate_link(model.name, seen.name, stock.guide)
+            link("generate", f"Generate with {model.name}", "auto_awesome", **params)
+        if stock.models and stock.guide:
+            st.caption(plain(f"Guided by the {stock.guide} encoder."))
     with explore:
-        eyes = [finished.name for finished in stock.encoders]
-        _page(
-            "explore",
-            "Explore the real images",
-            ":material/scatter_plot:",
-            explore_link(seen, eyes),
-        )
-        st.caption(
-            "How far apart the classes are, before anything is generated. Saved sets join them"
-            " there."
-        )
+        params = explore_link(seen, [encoder.name for encoder in stock.encoders])
+        link("explore", "Explore the real images", "scatter_plot", **params)
+        st.caption("How far apart the classes are; saved sets join them there.")
     with train:
-        _page(
-            "train",
-            "Train a robust classifier",
-            ":material/model_training:",
-            train_link(seen, stock.budget),
-        )
-        st.caption("On the real images, and on generated ones once a set is saved.")
+        params = train_link(seen, stock.budget)
+        link("train", "Train a robust classifier", "model_training", **params)
+        st.caption("On the real images, and on saved generated sets.")
     for text in lacking(stock):
         st.caption(plain(text))
 
@@ -209,34 +186,21 @@ def explore_link(seen: Facts, encoders: list[str]) -> dict[str, str]:
 
 
 def train_link(seen: Facts, budget: float | None) -> dict[str, str]:
-    """Query parameters of the Train page: the budget that was chosen for the robust encoder where
-    the data have no convention, and all real images where there are fewer than its first preset
-    takes."""
-    link = {"dataset": seen.name}
+    """Query parameters of the Train page: the budget chosen for the robust encoder where the data
+    have no convention, and all real images where they are fewer than its first preset takes."""
+    params = {"dataset": seen.name}
     if seen.epsilon is None and budget:
-        link["epsilon"] = f"{budget:g}"
+        params["epsilon"] = f"{budget:g}"
     if seen.images * 4 // 5 < (train_preset("quick").real or 0):
-        link["real"] = ""
-    return link
+        params["real"] = ""
+    return params
 
 
 def lacking(stock: Stock) -> list[str]:
     """What the other pages will have to do without."""
-    stock_here = []
-    if not any(finished.name == JUDGE for finished in stock.encoders):
-        stock_here.append(
-            "Without a judge, Generate gives no figures of its images and Explore looks with"
-            " encoders that may have guided."
-        )
-    if not stock.guide:
-        stock_here.append("Without an encoder, images can be generated unguided only.")
-    if not stock.models:
-        stock_here.append(
-            "Without a diffusion model there is nothing to generate with; robust training on real"
-            " images works."
-        )
-    return stock_here
-
-
-def _page(name: str, label: str, icon: str, params: dict[str, str]) -> None:
-    st.page_link(f"pages/{name}.py", label=label, icon=icon, query_params=params)
+    parts = {
+        "judge": any(encoder.name == JUDGE for encoder in stock.encoders),
+        "guide": bool(stock.guide),
+        "model": bool(stock.models),
+    }
+    return [LACKING[part] for part, there in parts.items() if not there]

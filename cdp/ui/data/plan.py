@@ -35,28 +35,14 @@ class Role:
     use: str
 
 
+_ROBUST = (
+    "Guides. Trained against attacks: its gradients change what an image shows, not its noise."
+)
 ROLES = (
-    Role(
-        JUDGE,
-        "Judge",
-        "Scores every image and never guides. Generate and Explore take their figures from it.",
-    ),
-    Role(
-        "robust",
-        "Robust encoder",
-        "Guides. Trained against attacks, so its gradients change what an image shows rather than"
-        " its noise.",
-    ),
-    Role(
-        "standard",
-        "Standard encoder",
-        "Guides. Trained on plain images: what the robust one is compared with.",
-    ),
-    Role(
-        "noise-aware",
-        "Noise-aware encoder",
-        "Guides at the noisy image itself. Needed for that setting only.",
-    ),
+    Role(JUDGE, "Judge", "Never guides. Gives Generate and Explore the figures of every image."),
+    Role("robust", "Robust encoder", _ROBUST),
+    Role("standard", "Standard encoder", "Guides. Trained without attacks, for comparison."),
+    Role("noise-aware", "Noise-aware encoder", "Guides at the noisy image; for that setting only."),
     Role(MODEL, "Diffusion model", "Makes the images."),
 )
 """In the order they are trained: encoders first, as they take minutes."""
@@ -85,37 +71,27 @@ def encoder_defaults(seen: Facts, size: str) -> dict[str, Any]:
 
 def model_defaults(seen: Facts, size: str) -> dict[str, Any]:
     """Values of the diffusion model's settings, scaled to the data."""
-    patch = 4 if min(seen.shape[1:]) >= 48 else 2
+    values: dict[str, Any] = {
+        "dataset": seen.name,
+        "patch": 4 if min(seen.shape[1:]) >= 48 else 2,
+        "steps": min(40_000, max(4000, _MOST_PASSES * seen.images // 128)),
+    }
     if size == QUICK:
-        return {
-            "dataset": seen.name,
-            "patch": patch,
-            "steps": 2000,
-            "batch": 64,
-            "widths": (32, 64),
-            "ema_decay": 0.998,
-            "save_every": 100,
-        }
-    steps = min(40_000, max(4000, _MOST_PASSES * seen.images // 128))
-    return {"dataset": seen.name, "patch": patch, "steps": steps}
+        values |= {"steps": 2000, "batch": 64, "widths": (32, 64)}
+        values |= {"ema_decay": 0.998, "save_every": 100}
+    return values
 
 
 def encoder_config(role: str, values: Mapping[str, Any]) -> EncoderConfig:
-    """One encoder's settings. The judge is of another seed, width and weight decay than those that
-    guide, as the shipped one is, so that they do not share their mistakes. Raises InputError."""
-    plain = parse(
-        EncoderConfig, dict(values) | {"name": role, "kind": "standard" if role == JUDGE else role}
-    )
+    """One encoder's settings. The judge has another seed, width and weight decay than those that
+    guide, so that they do not share their mistakes. Raises InputError."""
+    kind = "standard" if role == JUDGE else role
+    plain = parse(EncoderConfig, dict(values) | {"name": role, "kind": kind})
     own: dict[str, Any] = {} if plain.kind == "robust" else {"epsilon": None}
     if role == JUDGE:
         wider = tuple(min(1024, width * 3 // 2) for width in plain.widths)
         own |= {"seed": (plain.seed + 1004) % 2**31, "weight_decay": 0.05, "widths": wider}
     return parse(EncoderConfig, plain.model_dump() | own)
-
-
-def model_config(name: str, values: Mapping[str, Any]) -> PretrainConfig:
-    """Raises InputError."""
-    return parse(PretrainConfig, dict(values) | {"name": name})
 
 
 def model_name(dataset: str, taken: Collection[str]) -> str:
@@ -151,7 +127,7 @@ def orders(
         except InputError as error:
             raise InputError(f"{role.title.lower()}: {error}") from error
     if MODEL in wanted:
-        planned.append(Order(DIFFUSION, name, model_config(name, model)))
+        planned.append(Order(DIFFUSION, name, parse(PretrainConfig, dict(model) | {"name": name})))
     return planned
 
 
@@ -166,38 +142,21 @@ def step_seconds(config: Frozen, shape: tuple[int, int, int]) -> float:
     pixels = prod(shape[1:])
     if isinstance(config, PretrainConfig):
         cells = pixels / config.patch**2
+        size = sum(config.widths) / 160 * config.layers**0.8
         # Attention on the coarse grid grows with its square.
-        return (
-            2.1e-5
-            * config.batch
-            * cells
-            * (sum(config.widths) / 160)
-            * config.layers**0.8
-            * (1 + cells / 1500)
-        )
+        return 2.1e-5 * config.batch * cells * size * (1 + cells / 1500)
     assert isinstance(config, EncoderConfig)
     attack = 1 + 0.8 * config.attack_steps if config.kind == "robust" else 1.0
-    return (
-        0.006
-        + 1.3e-6
-        * config.batch
-        * pixels
-        / 4
-        * (config.widths[0] / 32) ** 1.6
-        * max(1, config.blocks)
-    ) * attack
+    size = (config.widths[0] / 32) ** 1.6 * max(1, config.blocks)
+    return (0.006 + 1.3e-6 * config.batch * pixels / 4 * size) * attack
 
 
 def pace(runs: Iterable[Run], seen: Facts) -> float | None:
     """How many times longer a step took here than ``step_seconds`` says, by the newest training of
     this data set that told its rate."""
-    for run in runs:
+    for run in of_dataset(runs, seen.name):
         rate = run.progress.rate if run.progress and run.progress.unit == "steps" else None
-        if (
-            rate
-            and isinstance(run.config, EncoderConfig | PretrainConfig)
-            and run.config.dataset == seen.name
-        ):
+        if rate and run.config is not None:
             return 1 / rate / step_seconds(run.config, seen.shape)
     return None
 
@@ -259,13 +218,12 @@ class Stock:
 
 def stock(dataset: str) -> Stock:
     """Reads cards and run folders."""
+
+    def encoder(name: str, card: Mapping[str, Any]) -> Made:
+        return Made(name if name in TITLES else "", name, _of_encoder(card), _budget(card))
+
     encoders = tuple(
-        Made(
-            entry.name if entry.name in {role.key for role in ROLES} else "",
-            entry.name,
-            _of_encoder(entry.card),
-            _budget(entry.card),
-        )
+        encoder(entry.name, entry.card)
         for entry in list_encoders(dataset)
         if not entry.problem and not entry.name.startswith(TRAINED)
     )
@@ -291,39 +249,32 @@ def role_of(run: Run) -> str:
     return MODEL if run.kind == DIFFUSION else run.name
 
 
+def _part(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = card.get(name)
+    return part if isinstance(part, dict) else {}
+
+
 def _budget(card: Mapping[str, Any]) -> float | None:
-    training = card.get("training")
-    value = training.get("epsilon") if isinstance(training, dict) else None
+    value = _part(card, "training").get("epsilon")
     return value if isinstance(value, float) and 0 < value <= 1 else None
 
 
 def _of_encoder(card: Mapping[str, Any]) -> str:
     """Accuracies with their n, the test images' where they were measured."""
-    accuracy, training = card.get("accuracy"), card.get("training")
-    parts = []
+    parts, training = [], _part(card, "training")
     names = {"clean": "", "pgd": " under attack", "noised": " on noised images"}
     for key, what in names.items():
-        accuracy_of = accuracy.get(key) if isinstance(accuracy, dict) else None
-        if isinstance(accuracy_of, dict) and isinstance(accuracy_of.get("value"), int | float):
-            parts.append(
-                f"test {share_text(accuracy_of['value'])}{what} (n = {accuracy_of.get('n', '?')})"
-            )
-    if (
-        not parts
-        and isinstance(training, dict)
-        and isinstance(training.get("held_out_score"), list)
-        and training["held_out_score"]
-    ):
-        parts.append(
-            f"held out {share_text(max(training['held_out_score']))} (n ="
-            f" {training.get('held_out', '?')})"
-        )
+        accuracy = _part(_part(card, "accuracy"), key)
+        if isinstance(value := accuracy.get("value"), int | float):
+            parts.append(f"test {share_text(value)}{what} (n = {accuracy.get('n', '?')})")
+    scores = training.get("held_out_score")
+    if not parts and isinstance(scores, list) and scores:
+        n = training.get("held_out", "?")
+        parts.append(f"held out {share_text(max(scores))} (n = {n})")
     return ", ".join(parts)
 
 
 def _of_model(card: Mapping[str, Any]) -> str:
-    training, parameters = card.get("training"), card.get("parameters")
+    parameters, steps = card.get("parameters"), _part(card, "training").get("steps")
     parts = [f"{parameters / 1e6:.1f} M parameters"] if isinstance(parameters, int) else []
-    if isinstance(training, dict) and isinstance(training.get("steps"), int):
-        parts.append(f"{training['steps']:,} steps")
-    return ", ".join(parts)
+    return ", ".join(parts + ([f"{steps:,} steps"] if isinstance(steps, int) else []))
