@@ -221,7 +221,7 @@ def _save(source: Source, wish: Wish, *, everything: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", border=True, key="keep_part"):
         key = f"keep_name_{source.name}_{wish}"
         name = f"{source.title}-{wish['by']}-{wish['keep']}"
-        st.text_input("Name of the new set", name, max_chars=100, key=key)
+        st.text_input("Name of the new set", name, max_chars=100, key=key, width=320)
 
         def save() -> str:
             """Under the name that stands in the field at the click."""

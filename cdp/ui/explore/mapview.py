@@ -75,11 +75,10 @@ def _caption(points: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> 
     for number, (name, total) in enumerate(zip(points.names, points.totals, strict=True)):
         labels = points.label[points.which == number]
         here = len(labels)
-        some = (
-            f"{'class-balanced' if (labels != NO_LABEL).any() else 'first'} {here:,} of {total:,}"
-        )
+        how = " (class-balanced)" if (labels != NO_LABEL).any() else " (the first)"
+        some, how = (f"{here:,} of", how) if here < total else ("all", "")
         # Not "name: ...", as Streamlit reads :train: as an emoji.
-        parts.append(f"{some if here < total else f'all {total:,}'} images of {plain(name)}")
+        parts.append(f"{some} {total:,} images of {plain(name)}{how}")
     later = " This is PCA; UMAP takes its place when it is ready."
     st.caption(" · ".join(parts) + "." + (later if drawn.method != wanted.method else ""))
 

@@ -118,7 +118,7 @@ def panels(sets: Sequence[Measured]) -> None:
     notes = {f"Not measured: {text}." for item in sets for text in item.result.undefined.values()}
     notes |= {f"{item.note[0].upper()}{item.note[1:]}." for item in sets if item.note}
     notes |= {
-        f"{METRICS[key].label}: no interval, {figure.note}."
+        f"{METRICS[key].label.partition(':')[0]}: no interval, {figure.note}."
         for item in sets
         for key, figure in item.result.figures.items()
         if figure.note

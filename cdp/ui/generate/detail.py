@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -16,16 +15,10 @@ from cdp.values.text import class_name, share_text
 from cdp.values.types import Frame, LiveResult
 from cdp.work.live import Job
 
+Arms = tuple[np.ndarray, np.ndarray | None]
+"""All images so far at one step, (N,H,W,C) uint8: guided, and unguided where there are two arms."""
 FILM = 10
 """Pictures of a film strip: evenly spaced steps, the last one included."""
-
-
-@dataclass(frozen=True)
-class StepImages:
-    """All images so far at one step, (N,H,W,C) uint8; unguided: None where there is one arm."""
-
-    guided: np.ndarray
-    unguided: np.ndarray | None
 
 
 def step_of(frame: Frame, steps: int) -> int:
@@ -33,7 +26,7 @@ def step_of(frame: Frame, steps: int) -> int:
     return (frame.i - 1) % steps + 1
 
 
-def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> StepImages:
+def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> Arms:
     """Every batch at step ``at``, or as far as it has come; None for the newest."""
     newest: dict[int, Frame] = {}
     for frame in frames:
@@ -43,7 +36,7 @@ def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> StepI
     guided, unguided = np.concatenate([f.guided for f in batches]), None
     if any(frame.unguided is not None for frame in batches):
         unguided = np.concatenate([unguided_of(frame) for frame in batches])
-    return StepImages(guided, unguided)
+    return guided, unguided
 
 
 def unguided_of(frame: Frame) -> np.ndarray:

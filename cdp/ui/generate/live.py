@@ -13,8 +13,7 @@ from cdp.figures.palette import GUIDED, NEUTRAL, UNGUIDED
 from cdp.ui.components.chart import chart, load_plotly
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.generate import detail
-from cdp.ui.generate.detail import StepImages, compose, step_of
-from cdp.ui.generate.results import IDENTICAL
+from cdp.ui.generate.detail import Arms, compose, step_of
 from cdp.ui.kit.engine import engine
 from cdp.ui.kit.images import GAIN, difference, sprite
 from cdp.ui.kit.tables import numbers
@@ -26,6 +25,10 @@ POLL_SECONDS = 0.25
 PAGE = 64
 """Images shown at a time."""
 SIDE, DIFFERENCE = "Side by side", "Difference"
+IDENTICAL = (
+    "Guided and unguided images are identical so far: guidance has changed no pixel, as its window"
+    " has not begun, its strength is 0, or its push is below one grey level."
+)
 
 
 def live(job: Job, class_names: Sequence[str]) -> None:
@@ -129,26 +132,25 @@ def _chosen_step(job: Job, frames: Sequence[Frame]) -> int | None:
     return chosen
 
 
-def _grids(job: Job, picture: StepImages, first: int, class_names: Sequence[str]) -> None:
+def _grids(job: Job, picture: Arms, first: int, class_names: Sequence[str]) -> None:
     """Both arms, or the guided one and the difference; a choice opens the detail below."""
     rows = slice(first, first + PAGE)
-    guided = picture.guided[rows]
+    guided, unguided = picture[0][rows], None if picture[1] is None else picture[1][rows]
     columns = 8 if len(guided) > 36 else max(2, ceil(sqrt(len(guided))))
     classes = detail.names(job.config, first + len(guided), class_names)[rows]
     labels = [f"image {number}{name}" for number, name in enumerate(classes, first + 1)]
-    grids = [Grid.of(NEUTRAL if picture.unguided is None else GUIDED, sprite(guided, columns))]
-    if picture.unguided is not None:
-        other = picture.unguided[rows]
+    grids = [Grid.of(NEUTRAL if unguided is None else GUIDED, sprite(guided, columns))]
+    if unguided is not None:
         if st.session_state.get("view") == DIFFERENCE:
             title = f"Difference x {GAIN} (blue: guided is darker, orange: brighter)"
-            grids.append(Grid(title, sprite(difference(guided, other), columns)))
+            grids.append(Grid(title, sprite(difference(guided, unguided), columns)))
         else:
-            grids.append(Grid.of(UNGUIDED, sprite(other, columns)))
+            grids.append(Grid.of(UNGUIDED, sprite(unguided, columns)))
     # The key is the job's, not the step's: the component is patched in place, so nothing flickers.
     key = f"pairs_{job.id}_{first}"
     selected = (st.session_state.get(key) or {}).get("picked")
     picked = pairs(grids, labels, columns=columns, key=key, selected=selected)
-    if picture.unguided is not None and np.array_equal(picture.guided, picture.unguided):
+    if picture[1] is not None and np.array_equal(picture[0], picture[1]):
         st.caption(IDENTICAL)
     if picked is None:
         st.caption("Click an image (or arrow keys and Enter) to see how it came about.")

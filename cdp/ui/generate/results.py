@@ -21,10 +21,6 @@ from cdp.values.text import interval_text
 from cdp.values.types import Interval, LiveResult
 from cdp.work.live import Job
 
-IDENTICAL = (
-    "Guided and unguided images are identical so far: guidance has changed no pixel, as its window"
-    " has not begun, its strength is 0, or its push is below one grey level."
-)
 NOTES = {
     "agreement": (
         "Share of images that the judge, a classifier that never guides, assigns to the class they"
@@ -56,9 +52,7 @@ def results(job: Job) -> None:
     st.subheader("What guidance changed" if result.difference else "What came out", anchor=False)
     if not labelled:
         st.caption("This model knows no classes: figures of classes need labelled images.")
-    if result.identical:
-        st.info(IDENTICAL)
-    elif result.difference and result.fewest < LEAST_A_CLASS:
+    if result.difference and not result.identical and result.fewest < LEAST_A_CLASS:
         classes = 1 if result.label is None else len(np.unique(result.label))
         st.caption(
             f"No verdict on guidance: {FEW}. Generate {LEAST_A_CLASS * classes:,} images or more of"
@@ -134,7 +128,7 @@ def take_away(job: Job) -> None:
             f"{Path(config.model).name}-{config.guidance.loss}-seed{config.seed}"[-80:]
         )
         key = f"name_{job.id}_{arm}"
-        st.text_input("Name of the sample set", stem, key=key, max_chars=80)
+        st.text_input("Name of the sample set", stem, key=key, max_chars=80, width=360)
 
         def save() -> str:
             """Under the name that stands in the field at the click."""
