@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Annotated, NoReturn
 
@@ -51,32 +51,14 @@ def _root(
     """Options that come before a command."""
 
 
-COMMANDS: Mapping[str, Callable[..., None]] = {
-    "doctor": system.doctor,
-    "download": sets.download,
-    "import": sets.import_,
-    "export": sets.export,
-    "sets": sets.sets,
-    "generate": making.generate,
-    "measure": sets.measure,
-    "project": project.project,
-    "select": sets.select,
-    "pseudo-label": sets.pseudo_label,
-    "tag": sets.tag,
-    "pretrain": making.pretrain,
-    "pretrain-encoder": making.pretrain_encoder,
-    "train": making.train,
-    "evaluate": evaluate.evaluate,
-    "compare": compare.compare,
-    "runs": runs.runs,
-    "show": runs.show,
-    "stop": runs.stop,
-    "resume": runs.resume,
-    "logs": runs.logs,
-    "label": runs.label,
-    "theory": theory.theory,
-    "clean": system.clean,
-}
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *(system.doctor, sets.download, sets.import_, sets.export, sets.sets, making.generate),
+    *(sets.measure, project.project, sets.select, sets.pseudo_label, sets.tag),
+    *(making.pretrain, making.pretrain_encoder, making.train, evaluate.evaluate),
+    *(compare.compare, runs.runs, runs.show, runs.stop, runs.resume, runs.logs, runs.label),
+    *(theory.theory, system.clean),
+)
+COMMANDS = {command.__name__.strip("_").replace("_", "-"): command for command in _COMMANDS}
 """In the order of the help. A background task that is not among them gets the command that its
 settings make."""
 BELOW = {"generate": making.sources(PRESETS), "train": making.sources(TRAIN_PRESETS)}

@@ -21,30 +21,12 @@ class Preset:
     flat: dict[str, Any]
 
 
-_PAPER = {
-    "loss": "hard_negative",
-    "temperature": 10.0,
-    "tau_plus": 0.1,
-    "beta": 1.0,
-    "positives": "previous",
-    "negatives": "batch",
-    "encoder": "standard",
-    "head": True,
-    "strength_mode": "raw",
-    "factor": "one",
-    "point": "x_t",
-    "noise_limit": 0.0,
-    "schedule": "constant",
-    "precision": "fp32",
-}
-_PAPER_DIGITS = _PAPER | {
-    "window_start": 0.15,
-    "window_stop": 0.05,
-    "batch": 128,
-    "solver": "ddpm",
-    "steps": 250,
-    "clip_sample": "on",
-}
+_LOSS = {"loss": "hard_negative", "temperature": 10.0, "tau_plus": 0.1, "beta": 1.0}
+_PAIRS = {"positives": "previous", "negatives": "batch", "encoder": "standard", "head": True}
+_PUSH = {"strength_mode": "raw", "factor": "one", "point": "x_t", "noise_limit": 0.0}
+_PAPER: dict[str, Any] = _LOSS | _PAIRS | _PUSH | {"schedule": "constant", "precision": "fp32"}
+_WINDOW = {"window_start": 0.15, "window_stop": 0.05, "batch": 128}
+_PAPER_DIGITS = _PAPER | _WINDOW | {"solver": "ddpm", "steps": 250, "clip_sample": "on"}
 _DIGITS_SAID = (
     "class-conditional, 250 ancestral DDPM steps of 1000 with the estimate clamped to [-1, 1],"
     " hard-negative loss with tau 10 through an online head, gradient at x_t for 50 < t < 150 from"
@@ -67,17 +49,9 @@ PRESETS: dict[str, Preset] = {
         " WRN-28-10; here it is the standard one of the data set, whose features the head takes."
         " How many of the 1000 steps were taken is not stated: 20 here.",
         _PAPER
-        | {
-            "raw_lambda": 1e5,
-            "head_hidden": 128,
-            "head_out": 128,
-            "window_start": 1.0,
-            "window_stop": 0.4,
-            "batch": 512,
-            "solver": "ddim",
-            "eta": 0.0,
-            "clip_sample": "off",
-        },
+        | {"raw_lambda": 1e5, "head_hidden": 128, "head_out": 128}
+        | {"window_start": 1.0, "window_stop": 0.4, "batch": 512}
+        | {"solver": "ddim", "eta": 0.0, "clip_sample": "off"},
     ),
     "paper-mnist": Preset(
         "Paper: MNIST",
@@ -120,22 +94,10 @@ TRAIN_PRESETS: dict[str, Preset] = {
         " N(0,1), SGD Nesterov, one-cycle to a rate of 0.4 with momentum cycled 0.95 to 0.85,"
         " weight average 0.995 after the first 2.5 %, 70 % synthetic, WRN-28-10-Swish, 400 epochs,"
         " batch 1024. It wants a GPU.",
-        {
-            "architecture": "wrn-28-10-swish",
-            "epochs": 400,
-            "batch": 1024,
-            "learning_rate": 0.4,
-            "momentum_cycle": True,
-            "weight_decay": 5e-4,
-            "warm_up": 0.0,
-            "beta": 6.0,
-            "fraction": 0.7,
-            "ema_decay": 0.995,
-            "ema_warm_up": 0.025,
-            "attack_steps": 10,
-            "attack_start": "noise",
-            "overfitting": "notice",
-        },
+        {"architecture": "wrn-28-10-swish", "epochs": 400, "batch": 1024}
+        | {"learning_rate": 0.4, "momentum_cycle": True, "weight_decay": 5e-4, "warm_up": 0.0}
+        | {"beta": 6.0, "fraction": 0.7, "ema_decay": 0.995, "ema_warm_up": 0.025}
+        | {"attack_steps": 10, "attack_start": "noise", "overfitting": "notice"},
     ),
 }
 

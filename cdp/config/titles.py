@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 from cdp.config.choices import ARCHITECTURES, LOSSES, SUITES
 
+_PLAIN = (
+    *("constant", "linear", "cosine", "relative", "on", "off", "auto", "crop", "stop", "standard"),
+    *("robust", "noise-aware", "best", "last", "both", "euclidean", "manhattan", "correlation"),
+    *("equal", "decaying", "averaging"),
+)
+"""Values that are words themselves."""
+
 TITLES: Mapping[str, str] = {
+    **{word: word.capitalize() for word in _PLAIN},
     # losses and what they compare
     **{name: loss.title for name, loss in LOSSES.items()},
     "previous": "Previous iterate",
@@ -19,11 +27,7 @@ TITLES: Mapping[str, str] = {
     "x0": "Denoised estimate x0",
     "x0_through_network": "x0, through the network",
     "x_t": "Noisy image x_t",
-    "constant": "Constant",
-    "linear": "Linear",
-    "cosine": "Cosine",
     "noise_scaled": "Noise-scaled",
-    "relative": "Relative",
     "raw": "Raw lambda",
     "sqrt_one_minus_alpha_bar": "sqrt(1 - alpha_bar)",
     "one": "1",
@@ -33,8 +37,6 @@ TITLES: Mapping[str, str] = {
     "dpmpp": "DPM-Solver++",
     "unipc": "UniPC",
     "model": "As the model has it",
-    "on": "On",
-    "off": "Off",
     # training
     "pgd-at": "PGD-AT",
     "trades": "TRADES",
@@ -42,24 +44,14 @@ TITLES: Mapping[str, str] = {
     "linf": "l_inf",
     "l2": "l_2",
     **{name: network.title for name, network in ARCHITECTURES.items()},
-    "auto": "Auto",
-    "none": "None",
-    "crop": "Crop",
     "crop-flip": "Crop and flip",
     "cutout": "Crop, flip and cutout",
-    "stop": "Stop",
     "notice": "Only say so",
     "uniform": "Anywhere in the budget",
     "noise": "Normal noise of 0.001",
-    "standard": "Standard",
-    "robust": "Robust",
-    "noise-aware": "Noise-aware",
     # evaluation and the attack lab
     **{name: suite.title for name, suite in SUITES.items()},
     "trained": "As trained",
-    "best": "Best",
-    "last": "Last",
-    "both": "Both",
     "cross-entropy": "PGD, cross-entropy",
     "margin": "PGD, CW margin",
     "targeted": "PGD, towards a class",
@@ -67,15 +59,7 @@ TITLES: Mapping[str, str] = {
     "pca": "PCA",
     "umap": "UMAP",
     "union": "All sets",
-    "euclidean": "Euclidean",
-    "manhattan": "Manhattan",
-    "correlation": "Correlation",
     # the Gaussian model
-    "equal": "Equal",
-    "decaying": "Decaying",
-    "isotropic": "Isotropic",
-    "correlated": "Correlated",
-    "averaging": "Averaging",
     "linf-threshold": "Averaging, soft-thresholded",
     "adversarial-logistic": "Adversarially trained logistic regression",
 }
