@@ -14,7 +14,7 @@ from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
 from cdp.models.checkpoints import read_json
 from cdp.values.types import NEVER_ROBUST
-from cdp.work.journal import JOURNAL, Point, read_journal
+from cdp.work.journal import JOURNAL, Point, points_of, read_journal
 from cdp.work.records import Run
 
 BEST_CARD = "best/card.json"
@@ -86,7 +86,7 @@ def from_journal(path: Path) -> Reached:
     try:
         points = _tail(path)
         if not points or _named(points) is None:
-            points = read_journal(path)[0]
+            points = read_journal(path)
     except OSError:
         return Reached()
     if not points:
@@ -232,7 +232,7 @@ def _real(value: Any) -> float | None:
 def _last(path: Path) -> Point | None:
     """The last point of a journal, whatever the kind of its run."""
     try:
-        points = _tail(path) or read_journal(path)[0]
+        points = _tail(path) or read_journal(path)
     except OSError:
         return None
     return points[-1] if points else None
@@ -244,6 +244,5 @@ def _tail(path: Path) -> list[Point]:
         size = file.seek(0, 2)
         file.seek(max(0, size - _TAIL))
         piece = file.read(_TAIL)
-    start = size - len(piece)
     # A point begins behind the first line end of the piece, or at the beginning of the file.
-    return read_journal(path, start + piece.find(b"\n") + 1 if start else 0)[0]
+    return points_of(piece[piece.find(b"\n") + 1 :] if size > len(piece) else piece)

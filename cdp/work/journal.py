@@ -99,7 +99,7 @@ class Journal:
         if self._size < len(content):
             os.truncate(self._path, self._size)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        points = _points(content[: self._size])
+        points = points_of(content[: self._size])
         self._last_step = max((point.step for point in points), default=-1)
 
     def _release(self) -> None:
@@ -131,26 +131,13 @@ class Journal:
         self._open()
 
 
-def read_journal(path: Path, offset: int = 0) -> tuple[list[Point], int]:
-    """The points from byte ``offset`` on, and the offset to read from next time; nothing new costs
-    one stat. Only whole lines are read, so that a point being written is left for next time;
-    damaged lines are left out. A missing file is an empty one. An offset smaller than the one given
-    means that the journal was cut since (it is shorter, or no line ends there): drop what was read
-    and start from 0. ``Follower`` does that, and notices every cut."""
+def read_journal(path: Path) -> list[Point]:
+    """All points. A missing file is an empty one; damaged lines, and a last one that is being
+    written, are left out. ``Follower`` reads what is new."""
     try:
-        if path.stat().st_size == offset:
-            return [], offset
-        with path.open("rb") as file:
-            file.seek(max(0, offset - 1))
-            content = file.read()
+        return points_of(path.read_bytes())
     except FileNotFoundError:
-        return [], 0
-    if offset > 0:
-        if content[:1] != b"\n":
-            return [], 0
-        content = content[1:]
-    end = content.rfind(b"\n") + 1
-    return _points(content[:end]), offset + end
+        return []
 
 
 @dataclass
@@ -182,7 +169,7 @@ class Follower:
             content = self.path.read_bytes() if self.path.exists() else b""
         whole = content[len(self._last) : content.rfind(b"\n") + 1]
         if whole:
-            self.points.extend(_points(whole))
+            self.points.extend(points_of(whole))
             self._offset += len(whole)
             self._last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
         self._seen = seen
@@ -206,7 +193,8 @@ def _write_all(file: int, data: bytes) -> None:
         data = data[os.write(file, data) :]
 
 
-def _points(content: bytes) -> list[Point]:
+def points_of(content: bytes) -> list[Point]:
+    """What whole lines of a journal say."""
     return [point for _, point in _lines(content)]
 
 

@@ -86,7 +86,7 @@ def test_a_new_task_runs_in_the_background_with_progress_curve_and_result(
     assert (run.state, run.result, run.error) == ("finished", {"nights": 3}, None)
     assert run.progress is not None
     assert (run.progress.done, run.progress.count, run.progress.unit) == (3, 3, "nights")
-    points, _ = read_journal(run.folder / JOURNAL)
+    points = read_journal(run.folder / JOURNAL)
     assert [(point.step, point.values["depth"]) for point in points] == [(1, 0.5), (2, 1), (3, 1.5)]
     listed = json.loads(CliRunner().invoke(app, ["runs", "--kind", "dream", "--json"]).output)
     assert [(one["name"], one["state"]) for one in listed["runs"]] == [("deep", "finished")]

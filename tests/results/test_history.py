@@ -19,7 +19,7 @@ def naive(folder: Path) -> dict[str, list[float]]:
     """All points as columns, read from the start; a step that is said again replaces all from it
     on."""
     rows: list[dict[str, float]] = []
-    for point in read_journal(folder / JOURNAL)[0]:
+    for point in read_journal(folder / JOURNAL):
         number = float(point.step)
         before = (row for row in rows if row["point"] < number)
         rows = [*before, {"epoch": number} | point.values | {"point": number}]
@@ -62,8 +62,8 @@ def test_only_new_lines_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for epoch in range(1, 500):
         written.append(epoch, {"loss": 1.0})
     histories.of(tmp_path)
-    parsed, real = [], journal._points
-    monkeypatch.setattr(journal, "_points", lambda piece: parsed.append(piece) or real(piece))
+    parsed, real = [], journal.points_of
+    monkeypatch.setattr(journal, "points_of", lambda piece: parsed.append(piece) or real(piece))
     written.append(500, {"loss": 2.0})
     assert histories.of(tmp_path).columns["loss"][-1] == 2
     assert sum(piece.count(b"\n") for piece in parsed) == 1

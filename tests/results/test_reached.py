@@ -59,7 +59,7 @@ def test_the_end_of_a_journal_says_what_all_of_it_says(
     place: Path, robust: list[float], best: bool, padding: int, torn: str
 ) -> None:
     place.write_text(lines(robust, best=best, padding=padding) + torn)
-    found, points = from_journal(place), read_journal(place)[0]
+    found, points = from_journal(place), read_journal(place)
     assert found.epoch == len(robust)
     if robust:
         first, last = robust.index(max(robust)) + 1, len(robust)

@@ -34,8 +34,7 @@ def begin(name: str, **change: object) -> str:
 
 def values(run: Run) -> list[tuple[int, float]]:
     return [
-        (point.step, point.values["value"])
-        for point in read_journal(run.folder / "metrics.jsonl")[0]
+        (point.step, point.values["value"]) for point in read_journal(run.folder / "metrics.jsonl")
     ]
 
 

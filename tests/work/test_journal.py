@@ -35,7 +35,7 @@ def test_what_is_appended_is_read_back_with_its_time(path: Path) -> None:
     journal = Journal(path)
     journal.append(1, {"loss": np.float32(0.5), "n": 1000})
     journal.append(4, {"loss": 0.25})
-    (first, second), _ = read_journal(path)
+    first, second = read_journal(path)
     assert plain([first, second]) == [(1, {"loss": 0.5, "n": 1000.0}), (4, {"loss": 0.25})]
     assert before <= first.time <= second.time <= time.time()
 
@@ -44,16 +44,14 @@ def test_nan_and_infinities_are_left_out_and_the_step_is_kept(path: Path) -> Non
     journal = Journal(path)
     journal.append(1, {"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1.0})
     journal.append(2, {"a": math.nan})
-    assert plain(read_journal(path)[0]) == [(1, {"d": 1.0}), (2, {})]
+    assert plain(read_journal(path)) == [(1, {"d": 1.0}), (2, {})]
     for line in path.read_text().splitlines():
         json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
 def test_the_listener_hears_every_point_that_is_on_disk(path: Path) -> None:
     heard = []
-    journal = Journal(
-        path, on_append=lambda point: heard.append((point, read_journal(path)[0][-1]))
-    )
+    journal = Journal(path, on_append=lambda point: heard.append((point, read_journal(path)[-1])))
     journal.append(1, {"a": 1.0})
     journal.append(2, {"a": 2.0})
     assert [point.step for point, _ in heard] == [1, 2]
@@ -94,7 +92,7 @@ def test_points_survive_any_order_of_appends_cuts_kills_and_watchers(
                 line = json.dumps({"step": 99, "time": 1.0, "values": {"count": 1234567.25}})
                 with path.open("a") as file:
                     file.write(line[:number])
-                assert plain(read_journal(path)[0]) == expected
+                assert plain(read_journal(path)) == expected
                 journal = Journal(path)
             elif action == "reopen":
                 journal.close()
@@ -103,35 +101,10 @@ def test_points_survive_any_order_of_appends_cuts_kills_and_watchers(
                 follower.update()
                 assert plain(follower.points) == expected
                 assert not follower.update()
-            assert plain(read_journal(path)[0]) == expected
+            assert plain(read_journal(path)) == expected
         follower.update()
         assert plain(follower.points) == expected
         journal.close()
-
-
-def test_reading_goes_on_where_it_was_left_and_takes_whole_lines_only(path: Path) -> None:
-    journal = Journal(path)
-    journal.append(1, {"a": 1.0})
-    points, offset = read_journal(path)
-    assert (len(points), offset) == (1, path.stat().st_size)
-    assert read_journal(path, offset) == ([], offset)
-    journal.append(2, {"a": 2.0})
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-5])
-    assert read_journal(path, offset) == ([], offset)
-    path.write_bytes(whole)
-    points, end = read_journal(path, offset)
-    assert plain(points) == [(2, {"a": 2.0})]
-    assert end == len(whole)
-
-
-def test_an_offset_into_a_journal_that_was_cut_says_start_again(path: Path) -> None:
-    journal = Journal(path)
-    for step in range(1, 6):
-        journal.append(step, {"a": 1.0})
-    _, offset = read_journal(path)
-    journal.cut(2)
-    assert read_journal(path, offset) == ([], 0)
 
 
 def test_a_follower_notices_a_cut_that_has_grown_over_since(path: Path) -> None:
@@ -153,12 +126,11 @@ def test_a_follower_notices_a_cut_that_has_grown_over_since(path: Path) -> None:
 
 def test_a_missing_file_is_an_empty_journal_and_a_deleted_one_becomes_it(path: Path) -> None:
     follower = Follower(path)
-    assert read_journal(path) == ([], 0)
+    assert read_journal(path) == []
     assert not follower.update() and follower.points == []
     Journal(path).append(1, {})
     assert follower.update() and len(follower.points) == 1
     path.unlink()
-    assert read_journal(path, 40) == ([], 0)
     assert follower.update() and follower.points == []
 
 
@@ -186,13 +158,13 @@ def test_a_damaged_line_is_left_out_and_hurts_no_other(path: Path, line: str) ->
         file.write(line + "\n")
     journal = Journal(path)
     journal.append(2, {"a": 2.0})
-    assert plain(read_journal(path)[0]) == [(1, {"a": 1.0}), (2, {"a": 2.0})]
+    assert plain(read_journal(path)) == [(1, {"a": 1.0}), (2, {"a": 2.0})]
 
 
 def test_a_kill_at_any_moment_loses_at_most_the_point_being_written(path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from cdp.work.journal import Journal, read_journal\n"
-        "path = Path(sys.argv[1]); journal, step = Journal(path), len(read_journal(path)[0])\n"
+        "path = Path(sys.argv[1]); journal, step = Journal(path), len(read_journal(path))\n"
         "while True:\n    step += 1\n    journal.append(step, {'a': step})\n"
         "    print(step, flush=True)\n"
     )
@@ -207,7 +179,7 @@ def test_a_kill_at_any_moment_loses_at_most_the_point_being_written(path: Path) 
         rest = process.stdout.read().split()
         process.wait()
         said = int(rest[-1]) if rest else said
-        steps = [point.step for point in read_journal(path)[0]]
+        steps = [point.step for point in read_journal(path)]
         assert steps == list(range(1, len(steps) + 1))
         assert len(steps) in (said, said + 1)
 
@@ -245,7 +217,7 @@ def test_reading_a_journal_imports_neither_torch_nor_mlflow() -> None:
 
 
 def steps(path: Path) -> list[tuple[int, float]]:
-    return [(point.step, point.values["a"]) for point in read_journal(path)[0]]
+    return [(point.step, point.values["a"]) for point in read_journal(path)]
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def _toys(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def curve(run: Run) -> list[tuple[int, dict[str, float]]]:
-    return [(point.step, point.values) for point in read_journal(run.folder / "metrics.jsonl")[0]]
+    return [(point.step, point.values) for point in read_journal(run.folder / "metrics.jsonl")]
 
 
 def weights(run: Run) -> bytes:

@@ -64,7 +64,7 @@ def test_a_run_is_in_mlflow_as_it_is_in_its_folder(mirror_home: Path) -> None:
     assert expected.items() <= found.data.tags.items()
     assert found.data.tags["cdp.host"] == platform.node()
     assert not [tag for tag in found.data.tags if "git" in tag]
-    points, _ = read_journal(run.folder / "metrics.jsonl")
+    points = read_journal(run.folder / "metrics.jsonl")
     for name in ("loss", "robust_accuracy"):
         history = client().get_metric_history(found.info.run_id, name)
         assert [(m.step, m.value, m.timestamp) for m in history] == [

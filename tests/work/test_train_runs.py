@@ -53,7 +53,7 @@ def _toys(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def curve(run: Run) -> list[tuple[int, dict[str, float]]]:
-    points, _ = read_journal(run.folder / "metrics.jsonl")
+    points = read_journal(run.folder / "metrics.jsonl")
     return [
         (point.step, {name: value for name, value in point.values.items() if name not in TIMES})
         for point in points
