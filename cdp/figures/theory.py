@@ -181,14 +181,9 @@ def _log_axis(
     figure: go.Figure, name: str, title: str, low: float, high: float, room: float
 ) -> None:
     """An axis in decades from low to high, every second or third where they are many: 10, 1k."""
-    first, last = math.ceil(log10(low) - 1e-9), math.floor(log10(high) + 1e-9)
-    ticks = [10.0**k for k in range(first, last + 1, max(1, math.ceil((last - first + 1) / 8)))]
-    units = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (0, ""))
-    words = [
-        next(f"{n / (size or 1):.3g}{unit}" for size, unit in units if n >= size) for n in ticks
-    ]
-    ends = [log10(low) - room, log10(high) + room]
-    axis(figure, name, title, type="log", range=ends, tickvals=ticks, ticktext=words)
+    step = max(1, math.ceil((log10(high) - log10(low)) / 8))
+    look: dict[str, Any] = {"type": "log", "dtick": step, "tickformat": "~s"}
+    axis(figure, name, title, range=[log10(low) - room, log10(high) + room], **look)
 
 
 def needed_curve(

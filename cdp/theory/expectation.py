@@ -6,18 +6,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from cdp.config.theory import LEARNERS, TRAINED, Learner
 from cdp.errors import InputError
 from cdp.theory.model import Floats, Ints, Problem, Synthetic, margins, numbers, soft_threshold
-
-if TYPE_CHECKING:
-    from cdp.config.theory import Learner
+from cdp.values.text import listed
 
 Kind = Literal["exact", "asymptotic"]
-LEARNERS: tuple[Learner, ...] = ("averaging", "linf-threshold", "adversarial-logistic")
 _REACH = 7.0
 """Standard deviations that are integrated over on either side."""
 _LARGEST = 1e7
@@ -58,19 +56,16 @@ def kind_of(problem: Problem, n: float, learner: Learner) -> Kind | None:
     """How the expectation is computed, None where it cannot be."""
     if math.isinf(n):
         return "exact"
-    if learner == "adversarial-logistic":
+    if learner == TRAINED:
         return None
     return "exact" if problem.norm == "l2" or problem.epsilon == 0 else "asymptotic"
 
 
 def require_fit(problem: Problem, synthetic: Synthetic, learner: str) -> None:
     """Raises InputError where these three do not go together."""
-    if learner not in LEARNERS:
-        raise InputError(f"learner {learner!r} is unknown: choose {', '.join(LEARNERS)}")
-    if learner == "linf-threshold" and problem.norm == "l2":
-        raise InputError(
-            "learner: linf-threshold thresholds at an l_inf budget: choose norm linf or averaging"
-        )
+    known = LEARNERS[problem.norm]
+    if learner not in known:
+        raise InputError(f"learner: {learner} is none under {problem.norm}: choose {listed(known)}")
     if len(synthetic.mean) != problem.dim:
         raise InputError(
             f"mean has {len(synthetic.mean)} coordinates where mu has {problem.dim}: give both the"
@@ -117,7 +112,7 @@ def _limits(problem: Problem, weights: Floats, learner: Learner) -> Floats:
 
     if problem.norm == "linf" and learner != "averaging":
         weights = soft_threshold(weights, problem.epsilon)
-    if problem.norm == "l2" and learner == "adversarial-logistic":
+    if problem.norm == "l2" and learner == TRAINED:
         # Its loss rises in every direction where the budget covers the mean, so it learns nothing.
         weights = weights * (np.linalg.norm(weights, axis=1) > problem.epsilon)[:, None]
     return np.asarray(ndtr(margins(weights, problem)))
@@ -293,7 +288,7 @@ def samples_needed(
 
 def require_formula(learner: str, what: str) -> None:
     """Raises InputError for the learner that has none."""
-    if learner == "adversarial-logistic":
+    if learner == TRAINED:
         raise InputError(
             f"learner: adversarial-logistic has no formula for {what}: choose averaging, or look at"
             " its simulated curve"

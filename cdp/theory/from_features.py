@@ -54,14 +54,12 @@ def estimate_from_features(
     given: reference: their features (m, D) and labels (m,).
 
     What sampling adds to squared distances, to squared lengths under the cosine and to tr(S^2) is
-    taken off, which for Gaussians leaves each without bias. Biased in small sets remain: what
-    divides by tr(S^2) (with 2 classes of 4 images the dimension comes out some 10 % off), the roots
-    of squares near 0, the arc of the cosine, and tr(S^2) of features with heavy tails (for Laplace
-    noise 3 % up with 2 classes of 10, 17 % with 2 of 4). Intervals: jackknife over 20 groups of
-    images, stratified by class, the set and the real images apart; a bootstrap would repeat images
-    and so shrink the dimension. seed: of the groups. A separation that cannot be told from 0 is 0.
-    Raises InputError for NaN, shapes that do not fit, fewer than 2 classes or 4 images a class,
-    features that never vary within classes, and real images that lack a class of the set.
+    taken off, which leaves each without bias for Gaussians, and the roots and ratios of them biased
+    in small sets (2 classes of 4 images: the dimension by some 10 %). Intervals: jackknife over 20
+    groups of images, stratified by class, the set and the real images apart; a bootstrap would
+    repeat images and so shrink the dimension. seed: of the groups. A separation that cannot be told
+    from 0 is 0. Raises InputError for NaN, shapes that do not fit, fewer than 2 classes or 4 images
+    a class, features that never vary within classes, and real images that lack a class of the set.
     """
     rows, numbers = _checked("features", features, labels)
     names = np.unique(numbers)

@@ -5,18 +5,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cdp.config.theory import TRAINED, Learner
 from cdp.errors import InputError
 from cdp.theory.expectation import require_count, require_fit
 from cdp.theory.logistic import fit, require_room
 from cdp.theory.model import Floats, Problem, Synthetic, best_accuracy, margins, soft_threshold
 from cdp.values.types import Interval
-
-if TYPE_CHECKING:
-    from cdp.config.theory import Learner
 
 Seed = int | tuple[int, ...]
 _AT_ONCE = 1 << 20
@@ -100,7 +97,7 @@ def weights(
     if draws < 2:
         raise InputError(f"draws is {draws}: pass 2 or more")
     rng, dim = np.random.default_rng(seed), problem.dim
-    if learner == "adversarial-logistic":
+    if learner == TRAINED:
         require_room(n, dim)
         if draws * n * dim > MOST_WORK:
             raise InputError(

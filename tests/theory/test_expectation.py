@@ -300,7 +300,7 @@ def test_the_table_sets_each_answer_beside_the_law(learner: Learner) -> None:
         ("target is 0:", 0, "averaging"),
         ("target is nan", math.nan, "averaging"),
         ("adversarial-logistic has no formula", 0.9, "adversarial-logistic"),
-        ("learner 'x' is unknown", 0.9, "x"),
+        ("learner: x is none under linf", 0.9, "x"),
     ],
 )
 def test_questions_without_an_answer_are_refused(

@@ -116,7 +116,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("n has NaN", {"n": math.nan}),
     ("n is no array", {"n": "many"}),
     ("draws is 1", {"draws": 1}),
-    ("learner 'magic' is unknown: choose averaging", {"learner": "magic"}),
+    ("learner: magic is none under l2: choose averaging", {"learner": "magic"}),
     ("learner: linf-threshold", {"learner": "linf-threshold"}),
     ("ridge is 0", TRAINED | {"ridge": 0}),
     ("n: adversarial-logistic takes at most 10,000,000 numbers", TRAINED | {"n": 10_000_000}),

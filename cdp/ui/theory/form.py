@@ -6,13 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import streamlit as st
+
 from cdp import __version__
 from cdp.config.fields import fields_of, written
 from cdp.config.theory import LEARNERS, TheoryConfig, fitted, matters
 from cdp.ui.kit.address import any_text, one_of
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.settings import Settings
-from cdp.ui.kit.widgets import choice, on_ladder
+from cdp.ui.kit.widgets import bound, choice, on_ladder
 
 VIEWS = {
     "curves": "Accuracy",
@@ -80,8 +82,15 @@ def draw(settings: Theory) -> None:
     own = {
         "learner": lambda: choice(fields["learner"], settings, LEARNERS[flat["norm"]]),
         "nonzero": lambda: on_ladder(fields["nonzero"], settings, most=flat["dim"]),
+        "angle": lambda: _degrees(settings),
     }
     replace(FORM, when=rules).draw(settings, own)
+
+
+def _degrees(settings: Theory) -> None:
+    field, value = fields_of(TheoryConfig)["angle"], float(settings.flat["angle"])
+    more: dict[str, Any] = {"help": field.tooltip} | bound(field, settings)
+    st.slider(field.heading, field.low, field.high, value, step=1.0, format="%g", **more)
 
 
 def reference(config: TheoryConfig) -> str:

@@ -136,7 +136,7 @@ def _model_view(view: str, config: TheoryConfig) -> None:
     if pending.errands:
         pending.show("theory_wait")
     st.caption(caption)
-    numbers(VIEWS[view].lower(), lambda: rows, f"theory-{view}.csv", key=f"theory_numbers_{view}")
+    numbers("this view", lambda: rows, f"theory-{view}.csv", key=f"theory_numbers_{view}")
 
 
 def _points(config: TheoryConfig, what: What, pending: Waiting) -> Sequence[Row]:
