@@ -84,7 +84,7 @@ def _moved(view: str, change: dict[str, Any], rounds: int) -> list[float]:
         rows = MODEL[view](config)
         if view in ("curves", "guided"):
             rows += points(config, view, lambda share: None)
-        pack(drawn(view, config, rows)[0].to_json(), alt="")
+        pack(drawn(view, config, rows).to_json(), alt="")
         seconds.append(time.perf_counter() - began)
     return seconds[1:]  # the first imports
 

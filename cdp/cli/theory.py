@@ -14,9 +14,8 @@ from cdp.config.theory import TRAINED, TheoryConfig, matters
 from cdp.errors import InputError
 
 View = Literal["curves", "map", "needed", "picture", "coordinates", "guided"]
-LONGEST_NAME, LONGEST_PART = 400, 255
-"""Characters of a set's name or path, and bytes of each part between slashes: what file systems
-take."""
+LONGEST = 400
+"""Characters of a set's name or path; of each part file systems take 255 bytes."""
 
 
 @with_options(TheoryConfig)
@@ -83,12 +82,10 @@ def _named(name: str) -> str:
         raise InputError(
             "--set is empty: name a saved set, its path, or a real split such as fashion-mnist:test"
         )
-    if len(name) > LONGEST_NAME or any(
-        len(part.encode()) > LONGEST_PART for part in name.split("/")
-    ):
+    if len(name) > LONGEST or any(len(part.encode()) > 255 for part in name.split("/")):
         raise InputError(
             f"set: {name[:40]}... is longer than any name: pass the name or the path of a saved"
-            f" set, {LONGEST_NAME} characters at most"
+            f" set, {LONGEST} characters at most"
         )
     return name
 

@@ -81,33 +81,33 @@ def robust_cells(value: float | Interval, kind: str | None = None) -> Row:
 def points(config: TheoryConfig, what: What, report: Callable[[float], None]) -> list[Row]:
     """Simulated robust accuracies for the curves or for guidance, in rows as theirs; none where
     trainings have no room. report: takes the share done."""
-    trained, room, rows = config.learner == TRAINED, MOST_NUMBERS // config.dim, []
-    marks: Sequence[float] = STRENGTHS
-    if what == "guided" and trained and config.n > room:
-        return []
+    trained, room = config.learner == TRAINED, MOST_NUMBERS // config.dim
+    cases: list[tuple[TheoryConfig, tuple[int, int]]] = []
     if what == "curves":
         marks = [n for n in TRAINED_AT if n <= room] if trained else DRAWN_AT
-    series = SEPARATIONS if what == "curves" else (1.0,)
-    most = QUICK // (len(series) * max(len(marks), 1) * config.dim)
-    draws = TRAININGS if trained else max(LEAST, min(config.draws, most))
-    for number, factor in enumerate(series):
-        own = _at(config, separation=config.separation * factor)
-        stream = number if what == "curves" else 202
-        for at, mark in enumerate(marks):
-            curve = what == "curves"
-            value = simulate(
-                problem_of(own),
-                synthetic_of(own, None if curve else _guided_direction(own, mark)),
-                mark if curve else own.n,
-                own.learner,
-                draws=draws,
-                seed=(own.seed, stream, at),
-                ridge=own.ridge,
-            )
-            rows.append(
-                _curve_row(own, mark, value) if curve else _guided_row(own, mark, None, value)
-            )
-        report((number + 1) / len(series))
+        for line, factor in enumerate(SEPARATIONS):
+            own = _at(config, separation=config.separation * factor)
+            cases += [(_at(own, n=n), (line, at)) for at, n in enumerate(marks)]
+    elif not trained or config.n <= room:
+        cases = [(_at(config, strength=t), (202, at)) for at, t in enumerate(STRENGTHS)]
+    most = QUICK // (max(len(cases), 1) * config.dim)
+    draws, rows = TRAININGS if trained else max(LEAST, min(config.draws, most)), []
+    for number, (own, stream) in enumerate(cases):
+        direction = _guided_direction(own, own.strength) if what == "guided" else None
+        value = simulate(
+            problem_of(own),
+            synthetic_of(own, direction),
+            own.n,
+            own.learner,
+            draws=draws,
+            seed=(own.seed, *stream),
+            ridge=own.ridge,
+        )
+        if what == "curves":
+            rows.append(_curve_row(own, own.n, value))
+        else:
+            rows.append(_guided_row(own, own.strength, None, value))
+        report((number + 1) / len(cases))
     return rows
 
 

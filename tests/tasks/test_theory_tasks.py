@@ -125,7 +125,7 @@ def test_points_are_kept_and_come_back_equal() -> None:
     assert points_of(TRAINED, "curves").known() is None
     shares: list[float] = []
     rows = points_of(TRAINED, "curves").get(lambda share, _: shares.append(share))
-    assert shares == [pytest.approx((k + 1) / 3) for k in range(3)]
+    assert shares == sorted(shares) and shares[-1] == 1
     assert points_of(TRAINED, "curves").known() == rows
     assert {row["draws"] for row in rows} == {TRAININGS}
     assert all(row["robust low"] <= row["robust [%]"] <= row["robust high"] for row in rows)

@@ -50,6 +50,44 @@ point along that optimum (for few, between it and $\mu$), and at a fixed directi
 $(\lVert m\rVert / s)^2\, n / d$ counts. Classes $c$ times more separable need $c^2$ times fewer
 samples.
 """
+CAPTIONS = {
+    "map": (
+        "Angle 0 is the direction of the robust optimum, or of mu where no direction beats"
+        " guessing; separation 1 is as far apart as real classes, in units of their noise."
+    ),
+    "needed": (
+        "Below 1 one sample is more than enough. A target above all that the learner comes to in"
+        " this direction is reached by no number of samples."
+    ),
+    "picture": (
+        "The plane is spanned by mu and the optimum. Of the learned w's squared length {share:.0f} %"
+        " lie in it. What an attack gains in the other dimensions widens the band, which is drawn"
+        " as wide as it is felt in the plane."
+    ),
+    "coordinates": (
+        "An l_inf attack moves every coordinate by epsilon at once, so a coordinate of mu that is"
+        " smaller than that does harm: the optimum leaves it out. An l_2 attack moves x by epsilon"
+        " in one direction, so no coordinate is worth leaving out: the optimum is mu itself."
+    ),
+    "guided": (
+        "Guidance that rewards what survives an attack would move the generator's class means from"
+        " mu (0) towards the robust optimum (1); more than that goes past it. The separation is"
+        " kept, so what changes is the direction alone."
+    ),
+    "averaging": (
+        "At a fixed direction only (|m|/s)² n/d counts: a curve at twice the separation is the same"
+        " curve moved to a quarter of n."
+    ),
+    "linf-threshold": (
+        "This learner compares the average with the budget, so more separation is not the same as"
+        " more samples."
+    ),
+    "adversarial-logistic": (
+        "This learner has no formula, so its curve is simulated: every point is the mean of"
+        " trainings solved to tolerance."
+    ),
+}
+"""What stands under the charts: of a view, and of a learner under its curves."""
 MOST_NUMBERS = 1_000_000
 """Samples times coordinates of a training that the page does itself."""
 
@@ -123,7 +161,7 @@ def _model_view(view: str, config: TheoryConfig) -> None:
     from cdp.theory.views import VIEWS as MODEL_VIEWS
 
     trained = config.learner == TRAINED
-    if view in ("picture", "coordinates") and trained and config.n * config.dim > MOST_NUMBERS:
+    if view in ("picture", "coordinates") and trained:
         from cdp.theory.logistic import require_room
 
         require_room(config.n, config.dim, MOST_NUMBERS)
@@ -131,11 +169,10 @@ def _model_view(view: str, config: TheoryConfig) -> None:
     if view in ("curves", "guided"):
         rows += _points(config, cast("What", view), pending)
     take_back("theory", pending.errands)
-    figure, caption = drawn(view, config, rows)
-    draw_chart(view, figure)
+    draw_chart(view, drawn(view, config, rows))
     if pending.errands:
         pending.show("theory_wait")
-    st.caption(caption)
+    st.caption(caption(view, config, rows))
     numbers("this view", lambda: rows, f"theory-{view}.csv", key=f"theory_numbers_{view}")
 
 
@@ -153,49 +190,41 @@ def _points(config: TheoryConfig, what: What, pending: Waiting) -> Sequence[Row]
     return known or []
 
 
-def drawn(view: str, config: TheoryConfig, rows: Sequence[Row]) -> tuple[go.Figure, str]:
-    """The figure of a view and the sentences under it."""
+def drawn(view: str, config: TheoryConfig, rows: Sequence[Row]) -> go.Figure:
+    """The figure of a view."""
     from cdp.figures import theory as figures
     from cdp.theory.model import best_accuracy, problem_of
     from cdp.theory.views import value_at
 
-    learner, linf = TITLES[config.learner], config.norm == "linf"
+    learner, n = TITLES[config.learner], config.n
     best = 100 * best_accuracy(problem_of(config))
+    attack: dict[str, Any] = {"norm": config.norm, "epsilon": config.epsilon}
     if view == "curves":
-        figure = figures.accuracy_curves(rows, n=config.n, best=best, learner=learner)
-        return figure, _about_curves(config)
+        return figures.accuracy_curves(rows, n=n, best=best, learner=learner)
     if view == "map":
-        return map_figure(config, rows, worth(config, rows[0]["kind"])), (
-            "Angle 0 is the direction of the robust optimum, or of mu where no direction beats"
-            " guessing; separation 1 is as far apart as real classes, in units of their noise."
-        )
+        return map_figure(config, rows, worth(config, rows[0]["kind"]))
     if view == "needed":
         limit, lawful = value_at(config, n=float("inf")) or 0.0, config.learner == "averaging"
-        own: dict[str, Any] = {"here": config.separation, "limit": 100 * limit, "lawful": lawful}
-        return figures.needed_curve(rows, learner=learner, **own), (
-            "Below 1 one sample is more than enough. A target above all that the learner comes to"
-            " in this direction is reached by no number of samples."
-        )
+        own: dict[str, Any] = {"limit": 100 * limit, "lawful": lawful, "learner": learner}
+        return figures.needed_curve(rows, here=config.separation, **own)
     if view == "picture":
-        own = {"sigma": config.sigma, "noise": config.noise}
-        learned = next(row for row in rows if row["of"] == "learned")
-        return figures.plane(rows, norm=config.norm, epsilon=config.epsilon, **own), (
-            "The plane is spanned by mu and the optimum. Of the learned w's squared length"
-            f" {learned['in the plane [%]']:.0f} % lie in it, the rest in the other"
-            f" {config.dim - 2:,} dimensions. What an attack gains there widens the band, which is"
-            " drawn as wide as it is felt in the plane."
-        )
+        return figures.plane(rows, sigma=config.sigma, noise=config.noise, **attack)
     if view == "coordinates":
-        own = {"epsilon": config.epsilon, "norm": config.norm, "n": config.n}
-        return figures.coordinate_lines(rows, **own), (
-            "An l_inf attack moves every coordinate by epsilon at once, so a coordinate of mu that"
-            " is smaller than that does harm: the optimum leaves it out."
-            if linf
-            else "An l_2 attack moves x by epsilon in one direction, so no coordinate is worth"
-            " leaving out: the optimum is mu itself."
-        )
-    own = {"strength": config.strength, "best": best, "learner": learner}
-    return figures.guided_mean(rows, **own), _about_guidance(config, rows)
+        return figures.coordinate_lines(rows, n=n, **attack)
+    return figures.guided_mean(rows, strength=config.strength, best=best, learner=learner)
+
+
+def caption(view: str, config: TheoryConfig, rows: Sequence[Row]) -> str:
+    """The sentences under the chart of a view."""
+    text = CAPTIONS[config.learner if view == "curves" else view]
+    formula = [row for row in rows if row.get("kind") == "asymptotic"]
+    if view == "picture":
+        share = next(row["in the plane [%]"] for row in rows if row["of"] == "learned")
+        return text.format(share=share)
+    if view == "guided" and formula and (rows[0]["angle to the optimum"] or 0) > 0.5:
+        best = max(formula, key=lambda row: row["robust [%]"])["strength"]
+        return f"{text} From n = {config.n:,} samples this learner does best at strength {best:g}."
+    return text
 
 
 def draw_chart(name: str, figure: go.Figure) -> None:
@@ -231,44 +260,3 @@ def worth(config: TheoryConfig, kind: str) -> str:
         return f"{here:.1f} % at c = {config.separation:g} along the optimum; {gained}"
     verb = "costs" if straight >= here else "gains"
     return f"An angle of {config.angle:g}° {verb} {abs(straight - here):.1f} points; {gained}"
-
-
-def _about_guidance(config: TheoryConfig, rows: Sequence[Row]) -> str:
-    start = rows[0]["angle to the optimum"]
-    if start is None:
-        return (
-            "The budget is larger than what tells the classes apart. Lower the attack budget or"
-            " raise the size of mu to see guidance at work."
-        )
-    if start < 0.5:
-        return (
-            "Under these settings mu is the optimum's direction. Choose the decaying profile and"
-            " the l_inf norm to see them part."
-        )
-    text = (
-        "Guidance that rewards what survives an attack would move the generator's class means from"
-        " mu (0) towards the robust optimum (1); more than that goes past it. The separation is"
-        " kept, so what changes is the direction alone."
-    )
-    formula = [row for row in rows if row["kind"] != "simulated" and row["n"] == config.n]
-    if not formula:
-        return text
-    best = max(formula, key=lambda row: row["robust [%]"])["strength"]
-    return f"{text} From n = {config.n:,} samples this learner does best at strength {best:.3g}."
-
-
-def _about_curves(config: TheoryConfig) -> str:
-    if config.learner == TRAINED:
-        return (
-            "This learner has no formula, so its curve is simulated: every point is the mean of"
-            " trainings solved to tolerance."
-        )
-    if config.learner == "linf-threshold":
-        return (
-            "This learner compares the average with the budget, so more separation is not the same"
-            " as more samples."
-        )
-    return (
-        "At a fixed direction only (|m|/s)² n/d counts: a curve at twice the separation is the same"
-        " curve moved to a quarter of n."
-    )
