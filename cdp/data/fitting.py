@@ -141,23 +141,20 @@ def _by_name(theirs: Labelling, ours: Labelling, *, subset_ok: bool) -> Fit:
                 f"the classes of {numbers.name} are numbers without names, those of {names.name}"
                 f" are {quoted(names.classes)}, and nothing says which number means which"
             )
-        parts = [f"it lacks {quoted(lacks)}"] * bool(lacks) + [
-            f"it has {quoted(besides)} besides"
-        ] * bool(besides)
+        parts = [f"it lacks {quoted(lacks)}"] * bool(lacks)
+        parts += [f"it has {quoted(besides)} besides"] * bool(besides)
         return Fit(f"its classes are not those of {ours.name}: {'; '.join(parts)}")
     numbers_of = {name: number for number, name in enumerate(ours.classes)}
     mapping = tuple(numbers_of[name] for name in theirs.classes)
     same = mapping == tuple(range(len(mapping)))
-    said = (
-        []
-        if same
-        else [
+    sentences = [f"{theirs.name} has no {quoted(lacks)}"] * bool(lacks)
+    if not same:
+        sentences.insert(
+            0,
             f"the classes of {theirs.name} are numbered otherwise than those of {ours.name} and"
-            " were matched by name"
-        ]
-    )
-    said += [f"{theirs.name} has no {quoted(lacks)}"] * bool(lacks)
-    return Fit("", None if same else mapping, "; ".join(said), lacks)
+            " were matched by name",
+        )
+    return Fit("", None if same else mapping, "; ".join(sentences), lacks)
 
 
 def _numbered(labelling: Labelling) -> bool:

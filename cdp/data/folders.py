@@ -23,15 +23,7 @@ MAX_FILE_BYTES = 4 << 20
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM")
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 # Without loss: palettes and bilevel images become the colours they stand for.
-_LOSSLESS = {
-    "L": "L",
-    "1": "L",
-    "RGB": "RGB",
-    "P": "RGB",
-    "RGBA": "RGBA",
-    "LA": "RGBA",
-    "PA": "RGBA",
-}
+_LOSSLESS = {mode: mode for mode in _CHANNELS} | {"1": "L", "P": "RGB", "LA": "RGBA", "PA": "RGBA"}
 
 
 @dataclass(frozen=True)

@@ -189,16 +189,8 @@ MAX_LENGTH = 100
 # reach.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 # Windows opens a device under these names, whatever the folder.
-_DEVICES = frozenset(
-    [
-        "con",
-        "prn",
-        "aux",
-        "nul",
-        *(f"com{i}" for i in range(1, 10)),
-        *(f"lpt{i}" for i in range(1, 10)),
-    ]
-)
+_PORTS = [f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)]
+_DEVICES = frozenset(["con", "prn", "aux", "nul", *_PORTS])
 
 
 def valid_name(name: str) -> str:

@@ -32,16 +32,7 @@ RATIO_FREE_BYTES = 64 << 20
 IMAGES, LABELS = ("image", "images", "x", "X", "arr_0"), ("label", "labels", "y", "Y", "arr_1")
 """What images and labels are called, the field's own names first; numpy.savez gives arrays without
 names the last."""
-_BAD_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    UnicodeDecodeError,
-)
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True)

@@ -74,16 +74,9 @@ def complete_card(
         "source": "",
         "code_version": __version__,
     }
-    return (
-        defaults
-        | card
-        | {
-            "format": UNLABELLED if top_label is None else 1,
-            "count": count,
-            "shape": list(shape),
-            "class_names": names,
-        }
-    )
+    version = UNLABELLED if top_label is None else 1
+    facts = {"format": version, "count": count, "shape": list(shape), "class_names": names}
+    return defaults | card | facts
 
 
 def read_card(folder: Path) -> dict[str, Any]:

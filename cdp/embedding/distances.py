@@ -131,12 +131,8 @@ class _Left:
         for part in parts:
             left = len(rows) - len(part)
             mean = -part.sum(axis=0) / left
-            without.append(
-                (
-                    centre + mean,
-                    (square - part.T @ part - left * np.outer(mean, mean)) / max(left - 1, 1),
-                )
-            )
+            spread = square - part.T @ part - left * np.outer(mean, mean)
+            without.append((centre + mean, spread / max(left - 1, 1)))
         return cls((centre, square / (len(rows) - 1)), without)
 
 
@@ -147,11 +143,8 @@ def _distances(fixed: tuple[Floats, Floats], others: list[tuple[Floats, Floats]]
     away = []
     for other, spread in others:
         cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root.T @ spread @ root), 0)).sum()
-        away.append(
-            float(
-                np.square(mean - other).sum() + np.trace(covariance) + np.trace(spread) - 2 * cross
-            )
-        )
+        apart = np.square(mean - other).sum() + np.trace(covariance) + np.trace(spread)
+        away.append(float(apart - 2 * cross))
     return np.asarray(away)
 
 

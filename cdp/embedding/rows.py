@@ -119,16 +119,12 @@ class Parts:
 
     def values(self, figures: Callable[[Ints, Ints], Sequence[float] | Floats]) -> Floats:
         """figures: of the set's rows and the real rows of one part -> (times, count, how many)."""
-        return np.array(
-            [
-                [
-                    figures(np.flatnonzero(own == part), np.flatnonzero(real == part))
-                    for part in range(self.count)
-                ]
-                for own, real in zip(self.own, self.real, strict=True)
-            ],
-            dtype=np.float64,
-        )
+        where, parts = np.flatnonzero, range(self.count)
+        values = [
+            [figures(where(own == part), where(real == part)) for part in parts]
+            for own, real in zip(self.own, self.real, strict=True)
+        ]
+        return np.array(values, dtype=np.float64)
 
 
 def balanced_sample(labels: np.ndarray, most: int, seed: int) -> Ints:

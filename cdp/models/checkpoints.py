@@ -27,19 +27,8 @@ if TYPE_CHECKING:
 MAX_JSON = 4 << 20
 MAX_HEADER = 8 << 20
 MAX_TENSORS = 8 << 30
-_WIDTH = {
-    "F64": 8,
-    "F32": 4,
-    "F16": 2,
-    "BF16": 2,
-    "I64": 8,
-    "I32": 4,
-    "I16": 2,
-    "I8": 1,
-    "U8": 1,
-    "BOOL": 1,
-}
-_FLOATS = ("F64", "F32", "F16", "BF16")
+_FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+_WIDTH = _FLOATS | {"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 _AVERAGED = frozenset(["ema.", "ema_model.", "model_ema.", "averaged_model.", "ema_state_dict."])
 _WRAPPERS = (
     frozenset(

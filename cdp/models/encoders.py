@@ -104,15 +104,8 @@ def encoders_by_dataset() -> dict[str, list[Listed]]:
 def datasets_with_encoders() -> list[str]:
     """Names of the data sets that have encoders here, shipped ones first."""
     roots = [ASSETS / "encoders", encoders_dir()]
-    return list(
-        dict.fromkeys(
-            folder.name
-            for root in roots
-            if root.is_dir()
-            for folder in sorted(root.iterdir())
-            if is_name(folder.name)
-        )
-    )
+    folders = [folder for root in roots if root.is_dir() for folder in sorted(root.iterdir())]
+    return list(dict.fromkeys(folder.name for folder in folders if is_name(folder.name)))
 
 
 def list_checkpoints(root: Path, card_name: str) -> list[Listed]:

@@ -45,35 +45,16 @@ def autoattack_suite(
     package, targets = _package(net, norm, epsilon, seed), min(TARGETS, classes - 1)
     package.apgd_targeted.n_target_classes = package.fab.n_target_classes = targets
     starts = RESTARTS if classes == 2 else 1
-    stages = [
-        Attack(
-            "apgd-ce",
-            "APGD-CE",
-            starts * _APGD_COST,
-            _run(package.apgd, seed, loss="ce", n_restarts=starts),
-        )
-    ]
+    cross_entropy = _run(package.apgd, seed, loss="ce", n_restarts=starts)
+    stages = [Attack("apgd-ce", "APGD-CE", starts * _APGD_COST, cross_entropy)]
     if classes == 3:
-        stages.append(
-            Attack(
-                "apgd-dlr",
-                "APGD-DLR",
-                RESTARTS * _APGD_COST,
-                _run(package.apgd, seed, loss="dlr", n_restarts=RESTARTS),
-            )
-        )
+        dlr = _run(package.apgd, seed, loss="dlr", n_restarts=RESTARTS)
+        stages.append(Attack("apgd-dlr", "APGD-DLR", RESTARTS * _APGD_COST, dlr))
     elif classes > 3:
-        stages.append(
-            Attack("apgd-t", "APGD-T", targets * _APGD_COST, _run(package.apgd_targeted, seed))
-        )
-    stages.append(
-        Attack(
-            "fab-t",
-            "FAB-T",
-            targets * _FAB_COST[norm],
-            _run(package.fab, seed, targeted=True, n_restarts=1),
-        )
-    )
+        targeted = _run(package.apgd_targeted, seed)
+        stages.append(Attack("apgd-t", "APGD-T", targets * _APGD_COST, targeted))
+    fab = _run(package.fab, seed, targeted=True, n_restarts=1)
+    stages.append(Attack("fab-t", "FAB-T", targets * _FAB_COST[norm], fab))
     return [*stages, Attack("square", "Square", QUERIES * _QUERY_COST, _run(package.square, seed))]
 
 

@@ -7,6 +7,7 @@ import copy
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -328,15 +329,10 @@ class RobustTrainer(ClassifierTrainer):
 
     def _recipe(self, net: nn.Module) -> Recipe:
         config = self.config
+        steps: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
         return Recipe(
             METHODS[config.method],
-            lambda weights: torch.optim.SGD(
-                weights,
-                lr=config.learning_rate,
-                momentum=MOMENTUM,
-                weight_decay=config.weight_decay,
-                nesterov=True,
-            ),
+            partial(torch.optim.SGD, momentum=MOMENTUM, nesterov=True, **steps),
             self._rate,
             self._decay,
             self._attack,

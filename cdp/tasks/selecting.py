@@ -193,14 +193,9 @@ def random_like(label: np.ndarray | None, chosen: Preview, seed: int = 0) -> np.
     if label is None:
         return np.sort(rng.permutation(chosen.pool)[: len(chosen.rows)])
     sizes = zip(*np.unique(label[chosen.rows], return_counts=True), strict=True)
-    return np.sort(
-        np.concatenate(
-            [
-                rng.permutation(chosen.pool[label[chosen.pool] == value])[:count]
-                for value, count in sizes
-            ]
-        )
-    )
+    of_pool = label[chosen.pool]
+    parts = [rng.permutation(chosen.pool[of_pool == value])[:count] for value, count in sizes]
+    return np.sort(np.concatenate(parts))
 
 
 def measuring_encoder(by: str, encoder: str, dataset: str) -> str:

@@ -79,16 +79,8 @@ def open_source(name: str) -> Source:
     dataset, colon, split = name.rpartition(":")
     if colon and split in SPLITS and dataset:
         real = load_split(dataset, split)
-        return Source(
-            name,
-            name,
-            real.image,
-            np.asarray(real.label, np.int64),
-            real.info.classes,
-            dataset,
-            split,
-            real.note,
-        )
+        label, classes = np.asarray(real.label, np.int64), real.info.classes
+        return Source(name, name, real.image, label, classes, dataset, split, real.note)
     samples = open_set(name)
     title = name.rstrip("/").rpartition("/")[2]
     dataset, split = str(samples.card.get("dataset") or ""), ""
@@ -146,20 +138,13 @@ def numbered_alike(sources: Sequence[Source]) -> list[Source]:
     """Sets with one numbering of their classes, by name, those of the first set first."""
     names = tuple(dict.fromkeys(name for source in sources for name in source.class_names))
     number = {name: place for place, name in enumerate(names)}
-    return [
-        (
-            source
-            if source.label is None
-            else replace(
-                source,
-                label=np.array([number[name] for name in source.class_names], np.int64)[
-                    source.label
-                ],
-                class_names=names,
-            )
-        )
-        for source in sources
-    ]
+    alike = []
+    for source in sources:
+        if source.label is not None:
+            numbers = np.array([number[name] for name in source.class_names], np.int64)
+            source = replace(source, label=numbers[source.label], class_names=names)
+        alike.append(source)
+    return alike
 
 
 def dataset_of_generation(config: GenerateConfig) -> str:

@@ -83,16 +83,10 @@ def _synthetic(
     """What the synthetic part of every batch is drawn from; None where it has none."""
     if not config.synthetic_per_batch:
         return None
-    return (
-        further
-        if config.further_real
-        else Pool(
-            [
-                (source.image, matching.relabel(source.labels("a training")))
-                for source, matching in sets
-            ]
-        )
-    )
+    if config.further_real:
+        return further
+    numbered = ((source, source.labels("a training"), matching) for source, matching in sets)
+    return Pool([(source.image, matching.relabel(label)) for source, label, matching in numbered])
 
 
 def _further(config: TrainConfig, label: np.ndarray, validation: int) -> np.ndarray:

@@ -39,37 +39,16 @@ def diffusion_card(
     """The card of a diffusion model. steps: taken so far; before: card of the model it began
     from."""
     info = split.info
-    history = (
-        {
-            "before": {
-                key: before[key] for key in ("training", "loss_curve", "before") if key in before
-            }
-        }
-        if before
-        else {}
-    )
+    names = ("training", "loss_curve", "before")
+    history = {"before": {key: before[key] for key in names if key in before}} if before else {}
     settings = config.model_dump(
         mode="json", exclude={"name", "dataset", "steps", "save_every", "patch", "anyway"}
     )
-    return (
-        card_facts("diffusion", info)
-        | {
-            "patch": config.patch,
-            "parameters": parameters,
-            "training": (
-                settings
-                | {
-                    "images": len(split),
-                    "steps": steps,
-                    "steps_planned": config.steps,
-                    "images_seen": steps * config.batch,
-                }
-            ),
-            "loss_curve": curve(losses),
-            "quality": {},
-        }
-        | history
-    )
+    settings |= {"images": len(split), "steps": steps, "steps_planned": config.steps}
+    settings |= {"images_seen": steps * config.batch}
+    facts = {"patch": config.patch, "parameters": parameters, "training": settings}
+    rest = {"loss_curve": curve(losses), "quality": {}}
+    return card_facts("diffusion", info) | facts | rest | history
 
 
 def encoder_card(
@@ -86,22 +65,14 @@ def encoder_card(
         mode="json",
         exclude={"name", "dataset", "kind", "widths", "blocks", "epsilon", "held_out", "anyway"},
     )
-    attack = {"epsilon": epsilon} if config.kind == "robust" else {}
-    if config.kind != "robust":
+    if config.kind == "robust":
+        settings |= {"epsilon": epsilon}
+    else:
         settings.pop("attack_steps")
-    return card_facts("encoder", split.info) | {
-        "kind": config.kind,
-        "training": (
-            settings
-            | attack
-            | {
-                "images": len(split) - held_out,
-                "held_out": held_out,
-                "held_out_score": [round(s, 4) for s in history],
-            }
-        ),
-        "accuracy": dict(measured),
-    }
+    settings |= {"images": len(split) - held_out, "held_out": held_out}
+    settings |= {"held_out_score": [round(s, 4) for s in history]}
+    facts = {"kind": config.kind, "training": settings, "accuracy": dict(measured)}
+    return card_facts("encoder", split.info) | facts
 
 
 def curve(losses: Sequence[float]) -> list[list[float]]:
