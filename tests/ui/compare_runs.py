@@ -20,13 +20,11 @@ IDS = tuple(f"{arm}-s{seed}" for arm in ARMS for seed in range(2))
 
 def training(run_id: str, *, name: str = "", created: float = 1e9, **settings: Any) -> None:
     """A finished training of 12 epochs. name: as its id where not given."""
-    folder = write_run(
-        run_id, epochs=12, total=12, **{"real": 2000, "architecture": "small-cnn"} | settings
-    )
+    settings = {"real": 2000, "architecture": "small-cnn"} | settings
+    folder = write_run(run_id, epochs=12, total=12, **settings)
     record = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(
-        json.dumps(record | {"name": name or run_id, "created": created})
-    )
+    record |= {"name": name or run_id, "created": created}
+    (folder / "config.json").write_text(json.dumps(record))
 
 
 def two_groups(*, evaluated: bool = True, n: int = 400) -> None:

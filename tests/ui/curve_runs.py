@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from cdp import paths
 from cdp.config.train import TrainConfig
+from tests.ui.train_runs import write_folder
 
 N = 1000
 SCRIPT = """
@@ -77,20 +75,9 @@ def write_run(
 ) -> Path:
     """A run folder with its first ``epochs`` points. A "running" one is worked on by the process
     that called this."""
-    folder = (home / "runs" if home else paths.runs_dir()) / run_id
-    folder.mkdir(parents=True)
-    config = TrainConfig(seed=seed, epochs=total, validate_every="1 epoch", **settings).model_dump(
-        mode="json"
-    )
-    (folder / "config.json").write_text(
-        json.dumps({"kind": "train", "name": run_id, "created": 1e9, "config": config})
-    )
+    config = TrainConfig(seed=seed, epochs=total, validate_every="1 epoch", **settings)
+    folder = write_folder(run_id, "train", config, state=state, home=home)
     (folder / "metrics.jsonl").write_text(lines(range(1, epochs + 1), seed, total))
-    if state == "running":
-        (folder / "process.json").write_text(
-            json.dumps({"pid": os.getpid(), "began": psutil.Process().create_time()})
-        )
-    write_status(folder, state)
     return folder
 
 

@@ -4,7 +4,6 @@ plan, progress, use, broken links."""
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import InputError
 from cdp.tasks.pretrain.shared import require_ready
 from cdp.work.journal import Journal
-from tests.ui.pages import opened, texts
+from tests.ui.pages import control, opened, texts
+from tests.ui.train_runs import write_folder
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -52,31 +52,9 @@ def ticks(app: AppTest) -> dict[str, bool]:
 
 
 def run_of(kind: str, name: str, config: Frozen, *, state: str, done: int, count: int) -> Path:
-    """A run folder as launcher and worker leave it."""
-    folder = paths.runs_dir() / f"20260101-000000-{name}"
-    folder.mkdir(parents=True)
-    record = {
-        "kind": kind,
-        "name": name,
-        "created": time.time(),
-        "config": config.model_dump(mode="json"),
-    }
-    (folder / "config.json").write_text(json.dumps(record))
-    progress = {
-        "done": done,
-        "count": count,
-        "seconds": 10.0,
-        "seconds_left": 5.0,
-        "rate": 2.0,
-        "resumed_from": 0,
-        "unit": "steps",
-    }
-    (folder / "status.json").write_text(
-        json.dumps(
-            {"state": state, "progress": progress, "started": 1.0, "ended": 11.0, "updated": 1.0}
-        )
-    )
-    return folder
+    folder, now = f"20260101-000000-{name}", time.time()
+    more: dict[str, Any] = {"name": name, "created": now, "started": 1.0, "ended": 11.0}
+    return write_folder(folder, kind, config, state=state, done=done, count=count, **more)
 
 
 def encoder_of(dataset: str, name: str) -> None:
@@ -118,7 +96,7 @@ def test_a_path_is_imported_under_its_name_and_the_next_steps_open(tmp_path: Pat
                 (value for start, value in values.items() if box.label.split(" :")[0] == start), ""
             )
         )
-    next(button for button in app.button if button.label == "Import").click()
+    control(app, "Import").click()
     app.run()
     assert not app.exception
     assert app.query_params["dataset"] in ("spots", ["spots"])
@@ -138,12 +116,10 @@ def test_labels_with_gaps_are_renumbered_once_that_is_ticked(tmp_path: Path) -> 
     np.savez(tmp_path / "spots.npz", image, np.arange(90) % 3 + 1)
     app = page()
     for tick in (False, True):
-        next(box for box in app.text_input if box.label == "Path").set_value(
-            str(tmp_path / "spots.npz")
-        )
+        control(app, "Path").set_value(str(tmp_path / "spots.npz"))
         box = next(box for box in app.checkbox if box.label == "Renumber labels")
         box.set_value(tick)
-        next(button for button in app.button if button.label == "Import").click()
+        control(app, "Import").click()
         app.run()
         assert not app.exception
         assert ("set renumber" in "".join(str(error.value) for error in app.error)) != tick
@@ -160,8 +136,8 @@ def test_a_file_that_cannot_be_imported_is_told_in_one_sentence_and_leaves_nothi
     if content is not None:
         path.write_bytes(content)
     app = page()
-    next(box for box in app.text_input if box.label == "Path").set_value(str(path))
-    next(button for button in app.button if button.label == "Import").click()
+    control(app, "Path").set_value(str(path))
+    control(app, "Import").click()
     app.run()
     assert not app.exception
     assert "Not imported" in app.error[0].value
@@ -189,16 +165,13 @@ def test_what_is_missing_is_ticked_and_its_cost_told(shapes: None) -> None:
 
 def test_the_size_changes_the_plan_and_keeps_the_answers_about_the_data(shapes: None) -> None:
     app = page(dataset="shapes")
-    next(box for box in app.number_input if box.label.startswith("Attack budget")).set_value(0.05)
+    control(app, "Attack budget").set_value(0.05)
     app.run()
-    control: Any = next(c for c in app.button_group if c.key.startswith("data_size"))
-    control.set_value("full")
+    control(app, "Size").set_value("full")
     app.run()
     assert not app.exception
-    assert (
-        next(box for box in app.number_input if box.label.startswith("Attack budget")).value == 0.05
-    )
-    assert next(box for box in app.number_input if box.label.startswith("Steps")).value == 4000
+    assert control(app, "Attack budget").value == 0.05
+    assert control(app, "Steps").value == 4000
 
 
 def test_what_stands_in_the_way_is_overruled_by_the_setting_that_the_command_line_has() -> None:
@@ -210,7 +183,7 @@ def test_what_stands_in_the_way_is_overruled_by_the_setting_that_the_command_lin
     )
     app = page(dataset="odd")
     assert app.button(key="data_start").disabled and "need even sides" in texts(app)
-    next(box for box in app.toggle if box.label.startswith("Train anyway")).set_value(True)
+    control(app, "Train anyway").set_value(True)
     app.run()
     assert not app.exception
     assert not app.button(key="data_start").disabled
@@ -224,7 +197,7 @@ def test_what_stands_in_the_way_is_overruled_by_the_setting_that_the_command_lin
 
 def test_widths_that_are_no_numbers_are_refused_in_words(shapes: None) -> None:
     app = page(dataset="shapes")
-    next(box for box in app.text_input if box.label.startswith("Widths")).set_value("32, wide")
+    control(app, "Widths").set_value("32, wide")
     app.run()
     assert "is not whole numbers with commas between them, so 32,64,128 stays" in texts(app)
     assert not app.button(key="data_start").disabled
@@ -292,22 +265,9 @@ def test_a_set_that_is_broken_says_so(shapes: None) -> None:
     assert "shapes cannot be used" in texts(page(dataset="shapes"))
 
 
-@pytest.mark.parametrize(
-    "name", ["../../../etc/passwd", "<script>", "/dev/zero", "x" * 3000, "shapes-test"]
-)
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "x" * 3000, "shapes-test"])
 def test_an_address_of_no_data_set_says_so_and_the_page_stands(name: str, shapes: None) -> None:
     app = page(dataset=name)
     assert len(app.warning) == 1
     assert len(app.warning[0].value) < 300
     assert "1. Data set" in [heading.value for heading in app.subheader]
-
-
-def test_the_page_is_drawn_without_torch(shapes: None) -> None:
-    import subprocess
-
-    code = (
-        "import sys; from tests.ui.test_data_page import page; from streamlit.runtime.pages_manager"
-        " import PagesManager;PagesManager.uses_pages_directory = False; page(dataset='shapes');"
-        " sys.exit('torch' in sys.modules or 'mlflow' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=False).returncode == 0

@@ -6,7 +6,6 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Any
 
-import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,30 +72,6 @@ def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
     held = from_link(FORM, {})
     assert (held.flat, held.view, held.report, held.notes) == (PLAIN, FIRST_VIEW, "", [])
     assert to_link(held) == {}
-
-
-@pytest.mark.parametrize(
-    ("params", "word"),
-    [
-        ({"attack": "cw"}, "'cw' is not one of autoattack, pgd, quick, so autoattack is used"),
-        ({"count": "0"}, "count: '0' is not a whole number from 1"),
-        ({"epsilon": "0"}, "epsilon"),
-        ({"epsilon": "inf"}, "epsilon"),
-        ({"curve": "perhaps"}, "curve"),
-        ({"batch": "1e9"}, "batch"),
-        ({"sed": "3"}, "did you mean seed"),
-        ({"view": "all"}, "view: 'all' is not one of attacks"),
-        ({"x" * 300: "y" * 3000}, "not a setting"),
-        ({"model": "m" * 500}, "model"),
-    ],
-)
-def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(
-    params: dict[str, str], word: str
-) -> None:
-    held = from_link(FORM, MODEL | params | {"restarts": "3"})
-    assert len(held.notes) == 1
-    assert word in held.notes[0] and len(held.notes[0]) < 250
-    assert held.flat == PLAIN | {"restarts": 3} | ({} if "model" in params else MODEL)
 
 
 def test_a_model_of_ones_own_code_is_left_out_of_a_link() -> None:

@@ -76,85 +76,41 @@ def test_a_slider_in_ratios_rises_within_its_limits_and_has_the_present_value(
     assert value in steps
 
 
-BAD = [
-    (
-        "above the range",
-        {"strength": "3"},
-        "strength: '3' is not a number from 0 to 2, so 0.1 is used.",
+RESET = "so the guidance settings are back at the defaults"
+BAD: dict[str, tuple[str, str]] = {
+    "above the range": ("strength=3", "'3' is not a number from 0 to 2, so 0.1 is used."),
+    "below the range": ("steps=1", "'1' is not a whole number from 2 to 1,000, so 20 is used."),
+    "not a number": (
+        "temperature=warm",
+        "'warm' is not a number from 0.01 to 100, so 0.1 is used.",
     ),
-    (
-        "below the range",
-        {"steps": "1"},
-        "steps: '1' is not a whole number from 2 to 1,000, so 20 is used.",
+    "nan": ("strength=nan", "strength: 'nan' is not a number"),
+    "infinity": ("raw_lambda=inf", "raw_lambda: 'inf' is not a number"),
+    "a fraction of an image": ("count=2.5", "'2.5' is not a whole number from 1 to 1,000,000"),
+    "empty": ("seed=", "seed: '' is not a whole number"),
+    "negative seed": ("seed=-1", "seed: '-1' is not a whole number from 0"),
+    "unknown choice": ("loss=magic", "'magic' is not one of none, info_nce, hard_negative"),
+    "not a flag": ("head=perhaps", "head: 'perhaps' is not true or false"),
+    "misspelt name": (
+        "strenght=0.2",
+        "is not a setting, so it was left out; did you mean strength.",
     ),
-    (
-        "not a number",
-        {"temperature": "warm"},
-        "temperature: 'warm' is not a number from 0.01 to 100, so 0.1 is used.",
-    ),
-    ("nan", {"strength": "nan"}, "strength: 'nan' is not a number"),
-    ("infinity", {"raw_lambda": "inf"}, "raw_lambda: 'inf' is not a number"),
-    (
-        "a fraction of an image",
-        {"count": "2.5"},
-        "count: '2.5' is not a whole number from 1 to 1,000,000",
-    ),
-    ("empty", {"seed": ""}, "seed: '' is not a whole number"),
-    ("negative seed", {"seed": "-1"}, "seed: '-1' is not a whole number from 0"),
-    (
-        "unknown choice",
-        {"loss": "magic"},
-        "loss: 'magic' is not one of none, info_nce, hard_negative",
-    ),
-    ("not a flag", {"head": "perhaps"}, "head: 'perhaps' is not true or false"),
-    (
-        "misspelt name",
-        {"strenght": "0.2"},
-        "'strenght' is not a setting, so it was left out; did you mean strength.",
-    ),
-    ("unknown name", {"zzz": "1"}, "'zzz' is not a setting, so it was left out."),
-    ("class that is no number", {"classes": "0,shirt"}, "classes: '0,shirt' is not class numbers"),
-    (
-        "class the model lacks",
-        {"classes": "0,7"},
-        "classes: 7 left out, this model has classes 0 to 2.",
-    ),
-    ("negative class", {"classes": "-1,2"}, "classes: -1 left out"),
-    (
-        "the same class twice",
-        {"classes": "1,1"},
-        "so all settings are back at the defaults (settings: classes must be different numbers",
-    ),
-    (
-        "model that is not here",
-        {"model": "dream"},
-        "model: 'dream' is not here, so fashion-mnist is used: there are fashion-mnist, plain.",
-    ),
-    ("a path as a model", {"model": "../../etc/passwd"}, "model: '../../etc/passwd' is not here"),
-    (
-        "encoder that is not here",
-        {"encoder": "eye"},
-        "encoder: 'eye' is not here, so robust is used",
-    ),
-    ("the judge as encoder", {"encoder": "judge"}, "encoder: 'judge' is not here"),
-    (
-        "window upside down",
-        {"window_start": "0.2", "window_stop": "0.6"},
-        "so the guidance settings are back at the defaults (guidance: window_stop",
-    ),
-    (
-        "no rivals",
-        {"loss": "info_nce", "count": "1"},
-        "so the guidance settings are back at the defaults (settings: info_nce has no negatives",
-    ),
-    (
-        "pairs that make no sense",
-        {"loss": "info_nce", "positives": "same_class"},
-        "so the guidance settings are back at the defaults",
-    ),
-    ("very long", {"loss": "x" * 5000}, "xxx...' is not one of"),
-    ("markup", {"loss": "<script>alert(1)</script>"}, "is not one of none"),
-]
+    "unknown name": ("zzz=1", "'zzz' is not a setting, so it was left out."),
+    "class that is no number": ("classes=0,shirt", "classes: '0,shirt' is not class numbers"),
+    "class the model lacks": ("classes=0,7", "7 left out, this model has classes 0 to 2."),
+    "negative class": ("classes=-1,2", "classes: -1 left out"),
+    "the same class twice": ("classes=1,1", "so all settings are back at the defaults"),
+    "model that is not here": ("model=dream", "is not here, so fashion-mnist is used: there are"),
+    "a path as a model": ("model=../../etc/passwd", "model: '../../etc/passwd' is not here"),
+    "encoder that is not here": ("encoder=eye", "encoder: 'eye' is not here, so robust is used"),
+    "the judge as encoder": ("encoder=judge", "encoder: 'judge' is not here"),
+    "window upside down": ("window_start=0.2&window_stop=0.6", f"{RESET} (guidance: window_stop"),
+    "no rivals": ("loss=info_nce&count=1", f"{RESET} (settings: info_nce has no negatives"),
+    "pairs that make no sense": ("loss=info_nce&positives=same_class", RESET),
+    "very long": (f"loss={'x' * 5000}", "xxx...' is not one of"),
+    "markup": ("loss=<script>alert(1)</script>", "is not one of none"),
+}
+"""Links to Generate, and what is said of each."""
 
 
 KEPT = {
@@ -165,6 +121,10 @@ KEPT = {
 """What of a case is fine and stays; of all others nothing but the scale that is added."""
 
 
+def params_of(link: str) -> dict[str, str]:
+    return dict(parse_qsl(link, keep_blank_values=True))
+
+
 def opened(params: dict[str, str]) -> Generation:
     """The settings that a link opens."""
     held = from_link(FORM, params)
@@ -172,17 +132,48 @@ def opened(params: dict[str, str]) -> Generation:
     return held
 
 
-@pytest.mark.parametrize(("case", "params", "sentence"), BAD, ids=[case[0] for case in BAD])
-def test_a_value_that_cannot_be_used_costs_one_sentence_and_only_that_field(
-    case: str, params: dict[str, str], sentence: str
-) -> None:
-    held = opened({"cfg_scale": "2"} | params)
+@pytest.mark.parametrize("case", BAD)
+def test_a_value_that_cannot_be_used_costs_one_sentence_and_only_that_field(case: str) -> None:
+    link, sentence = BAD[case]
+    held = opened({"cfg_scale": "2"} | params_of(link))
     assert len(held.notes) == 1
     assert sentence in held.notes[0]
     assert "\n" not in held.notes[0]
     assert len(held.notes[0]) < 400
     everything = "all settings" in held.notes[0]
     assert held.config() == unflatten({} if everything else {"cfg_scale": 2} | KEPT.get(case, {}))
+
+
+BAD_ELSEWHERE = [
+    ("train", "preset=fast", "'fast' is not one of quick, standard, paper, so quick is used"),
+    ("train", "seeds=11", "seeds: '11'"),
+    ("train", "epochs=0", "epochs: '0'"),
+    ("train", "real=few", "'few' is not a whole number from 0 to 10,000,000 or empty, so "),
+    ("train", "epsilon=0", "'0' is not a number above 0 to 100 or empty, so (empty) is used"),
+    ("train", f"synthetic={','.join(f's{k}' for k in range(17))}", "at most 16 names"),
+    ("train", "epoch=3", "did you mean epochs"),
+    ("train", "axis=moon", "axis: 'moon' is not one of step, epoch, "),
+    ("train", "curves=losses,lies", "curves: 'losses,lies' is not some of "),
+    ("train", "smooth=4", "smooth: '4'"),
+    ("train", "mean=1", "mean: '1' is not one of on, off, so it was left out."),
+    ("evaluate", "attack=cw", "'cw' is not one of autoattack, pgd, quick, so autoattack is used"),
+    ("evaluate", "count=0", "count: '0' is not a whole number from 1"),
+    ("evaluate", "epsilon=inf", "epsilon"),
+    ("evaluate", "sed=3", "did you mean seed"),
+    ("evaluate", "view=all", "view: 'all' is not one of attacks"),
+    ("evaluate", f"{'x' * 300}={'y' * 3000}", "not a setting"),
+    ("evaluate", f"model={'m' * 500}", "model"),
+]
+
+
+@pytest.mark.parametrize(("page", "link", "sentence"), BAD_ELSEWHERE)
+def test_what_a_link_gets_wrong_costs_that_setting_only(
+    page: str, link: str, sentence: str
+) -> None:
+    held = from_link(FORMS[page], {"batch": "64", **params_of(link)})
+    assert len(held.notes) == 1
+    assert sentence in held.notes[0] and len(held.notes[0]) < 250
+    assert held.flat == from_link(FORMS[page], {"batch": "64"}).flat
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -273,6 +264,6 @@ OLD: list[tuple[str, str, dict[str, Any]]] = [
 def test_links_of_before_open_with_the_same_settings(
     page: str, link: str, says: dict[str, Any]
 ) -> None:
-    held = from_link(FORMS[page], dict(parse_qsl(link, keep_blank_values=True)))
+    held = from_link(FORMS[page], params_of(link))
     assert held.notes == []
     assert {name: held.flat.get(name, getattr(held, name, None)) for name in says} == says

@@ -21,7 +21,7 @@ from cdp.ui.kit.words import plain
 from cdp.values.types import Frame, LiveResult
 from cdp.work.live import Engine, Job
 from tests.ui.pages import APP, control, opened, ran, served, texts
-from tests.ui.test_form import BAD
+from tests.ui.test_form import BAD, params_of
 from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler
 
 World = Callable[..., Engine]
@@ -179,13 +179,11 @@ def test_a_failure_is_one_sentence_with_its_remedy(world: World) -> None:
     assert app.error[0].value == sentence
 
 
-@pytest.mark.parametrize(
-    ("params", "sentence"), [case[1:] for case in BAD[::8]], ids=[case[0] for case in BAD[::8]]
-)
+@pytest.mark.parametrize(("link", "sentence"), list(BAD.values())[::8])
 def test_a_link_that_lies_costs_one_sentence_and_the_page_works(
-    world: World, params: dict[str, str], sentence: str
+    world: World, link: str, sentence: str
 ) -> None:
-    app = page(**params)
+    app = page(**params_of(link))
     notes = [w.value for w in app.warning if plain(sentence) in w.value]
     assert len(notes) == 1
     assert not app.button(key="generate").disabled

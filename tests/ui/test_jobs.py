@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from cdp.config.train import TrainConfig
-from cdp.paths import runs_dir
 from cdp.ui.kit import jobs
 from cdp.work.records import STOP
 from cdp.work.ticket import Queue, Ticket
 from tests.ui.pages import opened, ran, served
+from tests.ui.train_runs import write_folder
 
 
 @pytest.fixture(autouse=True)
@@ -34,26 +34,11 @@ def sleeper() -> Iterator[int]:
 
 def running(name: str, pid: int, state: str = "running") -> Path:
     """The folder of a run that a process works on."""
-    folder = runs_dir() / name
-    folder.mkdir(parents=True)
-    began = psutil.Process(pid).create_time()
-    progress = {
-        "done": 3,
-        "count": 12,
-        "seconds": 3.0,
-        "seconds_left": 9.0,
-        "rate": 1.0,
-        "resumed_from": 0,
-        "unit": "steps",
-    }
-    config = TrainConfig().model_dump(mode="json")
-    for file, content in {
-        "config.json": {"kind": "train", "name": name, "created": time.time(), "config": config},
-        "status.json": {"state": state, "progress": progress, "updated": time.time()},
-        "process.json": {"pid": pid, "began": began},
-    }.items():
-        (folder / file).write_text(json.dumps(content))
-    return folder
+    process = {"pid": pid, "began": psutil.Process(pid).create_time()}
+    more: dict[str, Any] = {"created": time.time(), "process": process}
+    progress = {"done": 3, "count": 12, "seconds": 3.0, "seconds_left": 9.0, "rate": 1.0}
+    progress |= {"resumed_from": 0, "unit": "steps"}
+    return write_folder(name, "train", TrainConfig(), state=state, progress=progress, **more)
 
 
 def rows(app: object) -> str:

@@ -160,29 +160,6 @@ def test_every_option_comes_back_from_the_address() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("axis", "time"),
-        ("curves", ""),
-        ("curves", "losses,lies"),
-        ("smooth", "4"),
-        ("smooth", "<b>"),
-        ("mean", "1"),
-        ("log", "z"),
-        ("axis", "x" * 5000),
-    ],
-)
-def test_what_an_address_gets_wrong_costs_that_option_and_is_said(name: str, text: str) -> None:
-    write_run("first", epochs=5)
-    other = {"smooth": "10"} if name != "smooth" else {"axis": "images"}
-    app = opened("first", **{name: text}, **other)
-    assert len(app.session_state["read"]) == 1 and app.session_state["read"][0].startswith(
-        f"{name}: "
-    )
-    assert app.session_state["said"] == other
-
-
 def test_a_run_that_is_deleted_while_it_is_watched_leaves_the_others() -> None:
     write_run("first", epochs=5)
     shutil.rmtree(write_run("second", epochs=5))

@@ -6,18 +6,13 @@ and train nothing.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from cdp import paths
 from cdp.config.train import automatic_name
 from cdp.work.records import list_runs
-from tests.ui.pages import APP, address, control, ran, texts
+from tests.ui.pages import address, control, ran, texts
 from tests.ui.train_app import launched, page, save
-from tests.ui.train_runs import QUICK, train_run
+from tests.ui.train_runs import QUICK
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -125,17 +120,6 @@ def test_arms_with_and_without_images_in_addition_are_launched_with_the_same_ste
     assert all(config.epochs is None for config in runs)
 
 
-def test_an_interval_of_validation_that_cannot_be_read_stands_with_a_word_and_changes_nothing() -> (
-    None
-):
-    app = page()
-    ran(control(app, "Validate every").set_value("often"))
-    assert "auto stays" in texts(app)
-    assert address(app) == {}
-    ran(control(app, "Validate every").set_value("2 epochs"))
-    assert address(app) == {"validate_every": "2 epochs"}
-
-
 def test_an_emptied_number_is_the_automatic_one_and_says_which() -> None:
     app = page(real="100", epsilon="0.2")
     assert (control(app, "Real images").value, control(app, "Attack budget").value) == (
@@ -202,50 +186,14 @@ def test_a_choice_known_to_fail_is_warned_of_at_once_and_refuses_nothing() -> No
     assert not app.button(key="train_start").disabled
 
 
-@pytest.mark.parametrize("name", ["../../etc", "a b", ".hidden", "con"])
-def test_a_name_that_cannot_be_one_is_said_before_anything_starts(name: str) -> None:
-    app = page(name=name)
+def test_a_name_that_cannot_be_one_is_said_before_anything_starts() -> None:
+    app = page(name="../../etc")
     assert app.button(key="train_start").disabled
-    assert [
-        error
-        for error in app.error
-        if "Not ready" in str(error.value) and "name" in str(error.value)
-    ]
+    assert "Not ready" in texts(app)
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"epochs": "-5"},
-        {"method": "<script>"},
-        {"synthetic": "../../etc/passwd"},
-        {"runs": "../../.."},
-        {"preset": "__class__"},
-        {"seeds": "99"},
-        {"x" * 300: "y" * 3000},
-        {"axis": "nowhere"},
-    ],
-)
-def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str]) -> None:
+@pytest.mark.parametrize("params", [{"synthetic": "../../etc/passwd"}, {"runs": "../../.."}])
+def test_a_link_to_what_is_not_here_says_so_and_the_page_stands(params: dict[str, str]) -> None:
     app = page(**params)
-    assert len(app.warning) == 1
-    assert len(str(app.warning[0].value)) < 400
+    assert len(app.warning) == 1 and len(str(app.warning[0].value)) < 400
     assert not app.button(key="train_start").disabled
-
-
-def test_drawing_the_page_imports_neither_torch_nor_mlflow() -> None:
-    train_run("one", epochs=4)
-    script = (
-        f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
-        " default_timeout=60).run()\napp.switch_page('pages/train.py')\napp.run()\nassert not"
-        " app.exception\nfrom cdp.ui.kit.ask import side\nside('now').close()\nassert not"
-        " {'torch', 'mlflow', 'diffusers', 'umap', 'sklearn', 'scipy'} & set(sys.modules),"
-        " 'imported'\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]

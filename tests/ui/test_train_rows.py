@@ -39,17 +39,6 @@ def test_before_the_first_epoch_nothing_is_claimed() -> None:
     assert accuracy_line(now) == ""
 
 
-def test_a_journal_is_read_on_and_a_resumed_one_that_was_cut_is_read_anew() -> None:
-    run = train_run("a", state="stopped", epochs=2)
-    assert reached_of(run).epoch == 2
-    lines = (run.folder / "metrics.jsonl").read_text().splitlines(keepends=True)
-    with (run.folder / "metrics.jsonl").open("a") as journal:
-        journal.write(lines[1].replace('"step": 2,', '"step": 3,', 1))
-    assert reached_of(run).epoch == 3
-    (run.folder / "metrics.jsonl").write_text(lines[0])
-    assert reached_of(run).epoch == 1
-
-
 def test_settings_are_told_in_short() -> None:
     assert facts(SHORT) == "TRADES · Small CNN · fashion-mnist · 2,000 real · seed 0"
     mixed = TrainConfig(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from cdp import paths
+from cdp.config.knobs import Frozen
 from cdp.config.presets import train_preset
 from cdp.config.train import TrainConfig
 from cdp.work.records import Run, get_run
@@ -20,42 +24,70 @@ SHORT = QUICK.model_copy(
 )
 
 
+def write_folder(
+    run_id: str,
+    kind: str,
+    config: Frozen,
+    *,
+    name: str = "",
+    state: str = "finished",
+    created: float = 1e9,
+    done: int = 0,
+    count: int = 0,
+    unit: str = "steps",
+    process: Mapping[str, Any] | None = None,
+    home: Path | None = None,
+    **status: Any,
+) -> Path:
+    """A run folder as launcher and worker leave it. name: as its id where not given; process: that
+    works on it, by default this one where the run is running."""
+    folder = (home / "runs" if home else paths.runs_dir()) / run_id
+    folder.mkdir(parents=True)
+    progress = {"done": done, "count": count, "seconds": 9.0, "seconds_left": 71.0, "rate": 15.0}
+    progress |= {"resumed_from": 0, "unit": unit}
+    if process is None and state in ("running", "queued"):
+        process = {"pid": os.getpid(), "began": psutil.Process().create_time()}
+    settings = config.model_dump(mode="json")
+    files: dict[str, Any] = {
+        "config.json": {
+            "kind": kind,
+            "name": name or run_id,
+            "created": created,
+            "config": settings,
+        },
+        "status.json": {"state": state, "started": created, "updated": time.time()} | status,
+    }
+    if count:
+        files["status.json"].setdefault("progress", progress)
+    if process:
+        files["process.json"] = process
+    for file, content in files.items():
+        (folder / file).write_text(json.dumps(content))
+    return folder
+
+
 def train_run(
     run_id: str,
     *,
     name: str = "night",
     config: TrainConfig = SHORT,
-    state: str = "finished",
     epochs: int = 0,
     created: float = 1.0,
-    process: Mapping[str, Any] | None = None,
-    **status: Any,
+    **more: Any,
 ) -> Run:
-    """A run folder with ``epochs`` points: robust accuracy rises to epoch 3 and falls from there
+    """A training with ``epochs`` points: robust accuracy rises to epoch 3 and falls from there
     on."""
-    folder = paths.runs_dir() / run_id
-    folder.mkdir(parents=True)
-    record = {
-        "kind": "train",
-        "name": name,
-        "created": created,
-        "config": config.model_dump(mode="json"),
-    }
-    (folder / "config.json").write_text(json.dumps(record))
-    progress = {
-        "done": epochs * 20,
-        "count": config.total_steps(20),
-        "seconds": 9.0,
-        "seconds_left": 71.0,
-        "rate": 15.0,
-        "resumed_from": 0,
-        "unit": "steps",
-    }
-    (folder / "status.json").write_text(
-        json.dumps({"state": state, "started": created, "progress": progress} | status)
+    more = {"process": {}} | more
+    folder = write_folder(
+        run_id,
+        "train",
+        config,
+        name=name,
+        created=created,
+        done=epochs * 20,
+        count=config.total_steps(20),
+        **more,
     )
-    if process is not None:
-        (folder / "process.json").write_text(json.dumps(process))
     with (folder / "metrics.jsonl").open("w") as journal:
         for epoch in range(1, epochs + 1):
             best = min(epoch, 3)

@@ -152,7 +152,7 @@ def overview(place: Wizard, seen: Facts, stock: Stock) -> None:
         states = [here(m) for m in (*stock.encoders, *stock.models) if m.role == role.key]
         order = planned.get(role.key)
         if role.key in stock.pending:
-            states.append("in training")
+            states.append(stock.note(role.key))
         elif order is not None:
             time = rough_duration(measured * seconds(order.config, seen))
             states.append(f"{plan_in_words(order.config)}, {time}")
@@ -220,14 +220,14 @@ def start(place: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
     elif blocked:
         st.caption("First put right what is marked red above.")
     elif not planned:
-        st.caption("All that is ticked is in training." if stock.pending else "Tick what to train.")
+        st.caption("Nothing is left to train." if not stock.missing else "Tick what to train.")
 
 
 def cost_line(planned: Sequence[Order], seen: Facts, stock: Stock) -> str:
     """How many trainings, and about how long they take one after another."""
     measured = pace(stock.runs, seen)
     took = sum(seconds(order.config, seen) for order in planned) * (measured or 1.0)
-    how = "as fast as the last one here" if measured else "on two cores, less on a GPU"
+    how = "by the last training here" if measured else "on two cores, less on a GPU"
     return f"{counted(len(planned), 'training')}, {rough_duration(took)} {how}"
 
 
@@ -246,7 +246,7 @@ def _ticks(place: Wizard, stock: Stock) -> None:
     for role in ROLES:
         here, pending = role.key in stock.roles, role.key in stock.pending
         key = f"data_role_{role.key}_{place.turn}_{here}_{pending}"
-        note = " :gray[in training]" if pending else " :gray[here already]" if here else ""
+        note = f" :gray[{text}]" if (text := stock.note(role.key)) else ""
 
         def ticked(role_key: str = role.key, widget: str = key) -> None:
             ticks = {role_key} if st.session_state[widget] else set()

@@ -152,8 +152,9 @@ def _stamp(name: str) -> str:
 
 def use(seen: Facts, stock: Stock) -> None:
     """Where to go on, and what will be missing there, with what that costs."""
-    generate, explore, train = st.columns(3, gap="large")
-    with generate:
+    places = st.columns(3, gap="large")
+    explore, train = places[:2] if not stock.models else places[1:]
+    with places[0]:
         for model in stock.models:
             params = generate_link(model.name, seen.name, stock.guide)
             link("generate", f"Generate with {model.name}", "auto_awesome", **params)

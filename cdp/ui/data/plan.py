@@ -198,6 +198,12 @@ class Stock:
         """In training, or stopped and not taken away: their names are taken."""
         return frozenset(role_of(run) for run in self.runs if run.state != "finished")
 
+    def note(self, role: str) -> str:
+        """Where a role stands, in words; "" where it is still to be trained."""
+        if any(role_of(run) == role and not run.over for run in self.runs):
+            return "in training"
+        return "stopped" if role in self.pending else "here already" if role in self.roles else ""
+
     @property
     def guide(self) -> str:
         """The encoder to guide with: the robust one, else the first that is no judge; "" where
