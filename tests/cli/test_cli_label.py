@@ -19,13 +19,8 @@ from tests.ui.train_runs import SHORT, train_run
 def _runs() -> None:
     for number in range(4):
         config = SHORT.model_copy(update={"seed": number, "method": ("trades", "mart")[number % 2]})
-        train_run(
-            f"2026-{number}",
-            name=f"night-s{number}",
-            config=config,
-            epochs=3,
-            created=float(number),
-        )
+        name, created = f"night-s{number}", float(number)
+        train_run(f"2026-{number}", name=name, config=config, epochs=3, created=created)
     write_evaluation("2026-evaluation", report(run="2026-1"), created=9.0)
 
 
@@ -62,15 +57,9 @@ def test_without_options_labels_are_shown_and_nothing_is_written() -> None:
     assert cdp("label", "2026-2", "2026-2") == "2026-2: night-s2: no labels\n"
     assert not (paths.runs_dir() / "2026-2" / "labels.json").exists()
     cdp(*words("label 2026-2 --tag é"))
-    assert json.loads(cdp("label", "2026-2", "--json")) == {
-        "runs": [
-            {
-                "run": "2026-2",
-                "name": "night-s2",
-                "labels": {"star": False, "archived": False, "tags": ["é"], "note": ""},
-            }
-        ]
-    }
+    labels = {"star": False, "archived": False, "tags": ["é"], "note": ""}
+    expected = {"runs": [{"run": "2026-2", "name": "night-s2", "labels": labels}]}
+    assert json.loads(cdp("label", "2026-2", "--json")) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,24 +122,8 @@ def test_the_table_says_the_figures_of_the_whole_record_and_the_labels() -> None
 def test_a_record_keeps_all_it_had_and_says_the_labels() -> None:
     (run,) = json.loads(cdp(*words("runs --where seed=0 --json")))["runs"]
     assert run["labels"] == {"star": False, "archived": False, "tags": [], "note": ""}
-    assert {
-        "run",
-        "kind",
-        "name",
-        "state",
-        "pid",
-        "folder",
-        "created",
-        "started",
-        "ended",
-        "progress",
-        "error",
-        "notice",
-        "epoch",
-        "best",
-        "last",
-        "metrics",
-    } <= run.keys()
+    known = "run kind name state pid folder created started ended progress error notice"
+    assert {*known.split(), "epoch", "best", "last", "metrics"} <= run.keys()
     assert run == json.loads(cdp("show", "2026-0", "--json"))
 
 

@@ -71,16 +71,10 @@ def arm(
         for k in range(count)
     )
     means = [around(sum(values) / count, n=count) if values else None for values in (robust, clean)]
-    parts: dict[str, Any] = {
-        "robust": means[0],
-        "clean": means[1],
-        "interval": f"95 % (t over {count} seeds)",
-        "classes": {c: around(0.6, 0.05, 300) for c in CLASSES},
-        "curve": report()[0].curves[0],
-        "sets": ("guided-5k",),
-        "synthetic_images": images,
-        "settings": TRAINED,
-    }
+    parts: dict[str, Any] = {"robust": means[0], "clean": means[1], "settings": TRAINED}
+    parts |= {"interval": f"95 % (t over {count} seeds)", "curve": report()[0].curves[0]}
+    parts |= {"classes": {c: around(0.6, 0.05, 300) for c in CLASSES}}
+    parts |= {"sets": ("guided-5k",), "synthetic_images": images}
     return Arm(name, seeds, **(parts | change))
 
 
@@ -98,15 +92,10 @@ def difference(
         f"{second} is better than {first} by {100 * value:.1f} points, 95 % interval"
         f" {100 * (value - half):.1f} to {100 * (value + half):.1f}"
     )
-    parts: dict[str, Any] = {
-        "difference": around(value, half),
-        "p": None if adjusted is None else adjusted / 2,
-        "adjusted": adjusted,
-        "method": "paired t, 5 shared seeds",
-        "count": 5,
-        "more_seeds": None,
-        "verdict": f"{verdict}, 5 paired seeds.",
-    }
+    p = None if adjusted is None else adjusted / 2
+    parts: dict[str, Any] = {"difference": around(value, half), "p": p, "adjusted": adjusted}
+    parts |= {"method": "paired t, 5 shared seeds", "count": 5, "more_seeds": None}
+    parts |= {"verdict": f"{verdict}, 5 paired seeds."}
     return Difference(metric, first, second, **(parts | change))
 
 

@@ -206,16 +206,6 @@ def test_every_run_has_one_legend_entry_whatever_is_drawn() -> None:
         assert sum(name.startswith("yaxis") for name in figure["layout"]) == len(quantities)
 
 
-@pytest.mark.parametrize("count", [1, 20])
-def test_every_panel_has_lines_through_the_pointer_along_and_across(count: int) -> None:
-    parts = layout(*(run(f"r{k}", 10) for k in range(count)))
-    axes = {name: part for name, part in parts.items() if "axis" in name}
-    assert len(axes) == 8
-    assert all(axis["showspikes"] and axis["spikemode"] == "across" for axis in axes.values())
-    snaps = {axis["spikesnap"] for name, axis in axes.items() if name.startswith("xaxis")}
-    assert snaps == {"hovered data"}
-
-
 @pytest.mark.parametrize(
     "runs",
     [

@@ -59,12 +59,9 @@ class Reader(HTMLParser):
         return " ".join("".join(self.words).replace("\u00a0", " ").split())
 
     def figures(self) -> list[dict[str, object]]:
-        blocks = [
-            k
-            for k, (_, attrs) in enumerate(tag for tag in self.tags if tag[0] == "script")
-            if attrs.get("type") == "application/json"
-        ]
-        return [json.loads(self.scripts[k]) for k in blocks]
+        kinds = [attrs.get("type") for tag, attrs in self.tags if tag == "script"]
+        scripts = zip(kinds, self.scripts, strict=True)
+        return [json.loads(text) for kind, text in scripts if kind == "application/json"]
 
 
 def hostile_report() -> EvalReport:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,17 +28,9 @@ from cdp.work.registry import TASKS
 from tests.ui.train_runs import train_run
 from tests.work.processes import REAL, done, until
 
-CONFIG = TrainConfig(
-    dataset="toys",
-    held_out=40,
-    epochs=4,
-    batch=8,
-    attack_steps=2,
-    validation_steps=2,
-    epsilon=0.03,
-    precision="fp32",
-    overfitting="notice",
-)
+TINY: dict[str, Any] = {"dataset": "toys", "held_out": 40, "epochs": 4, "batch": 8}
+TINY |= {"attack_steps": 2, "validation_steps": 2, "epsilon": 0.03}
+CONFIG = TrainConfig(**TINY, precision="fp32", overfitting="notice")
 
 
 @pytest.fixture

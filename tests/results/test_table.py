@@ -51,32 +51,16 @@ STAR, AGAIN = (
     Labels(tags=("nightly",), note="Look AGAIN"),
 )
 SETS = ("guided-5k", "/sets/plain-50k")
+C = row("c", seed=2, method="mart", robust=None, epsilon=0.05, compile=True)
+F = row("f", seed=4, synthetic=SETS, images=None, robust=0.505)
+WIDE = {"method": "trades", "dataset": "cifar10", "architecture": "wrn-28-10-swish"}
 ROWS = [
     row("a", method="trades", labels=STAR, robust=0.512, epochs=30),
     row("b", seed=1, method="pgd-at", labels=AGAIN, robust=0.4, evaluated=0.33, synthetic=SETS[:1]),
-    replace(
-        row("c", seed=2, method="mart", robust=None, epsilon=0.05, compile=True),
-        name="Day",
-        state="failed",
-        created=DAY - 86_400,
-    ),
-    row(
-        "d",
-        seed=3,
-        method="trades",
-        dataset="cifar10",
-        architecture="wrn-28-10-swish",
-        robust=0.62,
-        seconds=7300.0,
-        epochs=400,
-        real=4000,
-    ),
+    replace(C, name="Day", state="failed", created=DAY - 86_400),
+    row("d", seed=3, robust=0.62, seconds=7300.0, epochs=400, real=4000, **WIDE),
     row("e", method="trades", labels=Labels(True, archived=True), robust=0.7, epochs=30),
-    replace(
-        row("f", seed=4, synthetic=SETS, images=None, robust=0.505),
-        state="running",
-        created=DAY + 60,
-    ),
+    replace(F, state="running", created=DAY + 60),
 ]
 
 

@@ -148,18 +148,9 @@ def test_nothing_is_better_where_the_interval_holds_zero_or_the_test_does_not_re
     withheld: str,
 ) -> None:
     low, value, high = bounds
-    sentence = verdict(
-        "A",
-        "B",
-        Interval(value, low, high, count, level),
-        p,
-        count=count,
-        unit=unit,
-        more=more,
-        level=level,
-        corrected=corrected,
-        withheld=withheld,
-    )
+    rests = {"count": count, "unit": unit, "more": more, "level": level, "withheld": withheld}
+    interval = Interval(value, low, high, count, level)
+    sentence = verdict("A", "B", interval, p, corrected=corrected, **rests)
     claimed = (
         not withheld and low < high and (low > 0 or high < 0) and p is not None and p <= 1 - level
     )

@@ -33,18 +33,13 @@ class StubMaker(Maker):
         self,
         journal: Path,
         *,
-        seconds: float = 0.0,
+        seconds: float = 0,
         deaf: bool = False,
         error: str = "",
         who: str = "",
     ) -> None:
-        self.journal, self.seconds, self.deaf, self.error, self.who = (
-            journal,
-            seconds,
-            deaf,
-            error,
-            who,
-        )
+        self.journal, self.seconds, self.deaf = journal, seconds, deaf
+        self.error, self.who = error, who
 
     def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
         return 4, 5, 1
