@@ -11,6 +11,7 @@ st.html(STYLE)
 chosen = st.navigation(
     [
         st.Page("pages/home.py", title="Home", default=True),
+        st.Page("pages/experiment.py", title="Experiment"),
         st.Page("pages/generate.py", title="Generate"),
         st.Page("pages/gallery.py", title="Gallery"),
         st.Page("pages/explore.py", title="Explore"),

@@ -22,7 +22,7 @@ from cdp.cli.output import ProgressLine, answer, interruptible, print_json, queu
 from cdp.cli.runs import Wait, conclude
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.knobs import Frozen, parse
-from cdp.config.presets import PRESETS, TRAIN_PRESETS, Preset, named, preset
+from cdp.config.presets import PRESETS, TRAIN_PRESETS, Preset, named
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.config.train import TrainConfig, automatic_name, overlaid
 from cdp.errors import InputError
@@ -50,7 +50,7 @@ def generate(
         Path, option("The folder of the finished set; its name becomes the set's name.")
     ],
     preset_name: Annotated[
-        str, option(f"Where to start from: {', '.join(PRESETS)}.", "--preset")
+        str, option(f"Where to start from: {', '.join(PRESETS)}, or one of your own.", "--preset")
     ] = "default",
     as_json: AsJsonAtEnd = False,
     **given: Any,
@@ -59,11 +59,13 @@ def generate(
 
     Repeat the same command after a kill or Ctrl-C: it goes on where it stopped.
     """
+    from cdp.data.presets import preset_flat
     from cdp.tasks.generate import generate_set
     from cdp.tasks.generate_warnings import warnings
     from cdp.work.session import Session
 
-    config = unflatten(chosen(given, GenerateConfig), preset(preset_name))
+    base = unflatten(preset_flat(preset_name))
+    config = unflatten(chosen(given, GenerateConfig), base)
     latest: list[Progress] = []
     for note in warnings(config, conditional=_conditional(config)).values():
         say(f"note: {note}")

@@ -24,6 +24,7 @@ from cdp.config.generate import GenerateConfig, Guidance, flatten, unflatten
 from cdp.config.presets import PRESETS, TRAIN_PRESETS, named
 from cdp.config.train import FURTHER_REAL, TrainConfig, overlaid
 from cdp.data.limits import name_like
+from cdp.data.presets import preset_flat
 from cdp.errors import CdpError, InputError
 from cdp.work.cost import is_guided
 
@@ -112,7 +113,7 @@ def _generate(experiment: ExperimentConfig, own: Settings, seed: int) -> Generat
     if "preset" in own:
         common = str(own.pop("preset"))
         shared = {name: v for name, v in shared.items() if name not in Guidance.model_fields}
-    flat = flatten(GenerateConfig()) | named(PRESETS, common).flat | shared | own
+    flat = flatten(GenerateConfig()) | preset_flat(common) | shared | own
     flat |= {"seed": seed, "dataset": flat["dataset"] or experiment.dataset}
     config = unflatten(flat)
     if is_guided(config):

@@ -13,6 +13,7 @@ from cdp.config.generate import flatten
 from cdp.data.npz import npz_bytes
 from cdp.data.samples import SampleSet
 from cdp.tasks.subsets import set_tags
+from cdp.ui.experiment.doors import packed, with_set
 from cdp.ui.gallery.entries import GalleryLine, differing, provenance_rows, setting_rows
 from cdp.ui.gallery.labelling import show_labels
 from cdp.ui.gallery.parts import (
@@ -69,6 +70,7 @@ def _actions(line: GalleryLine, samples: SampleSet, others: list[str]) -> None:
         seed = {"seed": str(line.config.seed), "count": str(line.config.count)}
         link("generate", "Use these settings", "tune", **(FORM.link(line.config) | seed))
     _explore("Explore", line.name)
+    _experiment(line)
     _npz(line, samples)
     inside = " Drop it on the Generate page to restore these settings." if line.config else ""
     download(
@@ -91,6 +93,14 @@ def _actions(line: GalleryLine, samples: SampleSet, others: list[str]) -> None:
 
 def _explore(label: str, *names: str) -> None:
     link("explore", label, "scatter_plot", sets=",".join(names))
+
+
+def _experiment(line: GalleryLine) -> None:
+    """The set as an arm beside real images alone."""
+    dataset = str(line.card.get("dataset") or "")
+    if line.labelled and dataset:
+        yaml = packed(with_set(line.name, dataset, line.count))
+        link("experiment", "Experiment with this", "science", yaml=yaml)
 
 
 def _npz(line: GalleryLine, samples: SampleSet) -> None:

@@ -16,7 +16,7 @@ from cdp.config.generate import (
     positives_of,
     upgraded,
 )
-from cdp.config.presets import PRESETS
+from cdp.data.presets import ALL_PRESETS, NOT_DECIDED
 from cdp.errors import InputError
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.form import Form, Group
@@ -87,8 +87,8 @@ FORM: Form[Generation] = Form(
             ("solver", "steps", "eta", "clip_sample", "cfg_scale", "precision", "compile"),
         ),
     ),
-    presets=PRESETS,
-    unchanged=("model", "dataset", "count", "seed", "classes"),
+    presets=ALL_PRESETS,
+    unchanged=NOT_DECIDED,
     when={name: _when(name) for name in GUIDANCE if name != "loss"}
     | {
         "eta": lambda flat: flat["solver"] == "ddim",
@@ -178,7 +178,7 @@ def controls(
         for name in ("model", "encoder", "dataset")
     }
     own["classes"] = partial(_classes, FORM.fields["classes"], settings, catalog)
-    sources = "\n\n".join(f"**{p.title}.** {p.source}" for p in PRESETS.values())
+    sources = "\n\n".join(f"**{p.title}.** {p.source}" for p in ALL_PRESETS.values())
     FORM.draw(settings, own, below=below, warnings=warnings, preset_help=sources)
 
 

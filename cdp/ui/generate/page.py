@@ -12,6 +12,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.tasks.generate_warnings import warnings
 from cdp.tasks.sources import dataset_of_generation
+from cdp.ui.experiment.doors import worth_link
 from cdp.ui.generate.form import FORM, Generation, controls, opened, restored
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results, take_away
@@ -140,6 +141,12 @@ def _left_column(settings: Generation, catalog: Choices) -> None:
     if config is not None:
         words = [*FORM.command("generate", config), "--out", automatic_name(config)]
         command_fold("generate", shlex.join(words))
+        link(
+            "experiment",
+            "Experiment with this",
+            "science",
+            yaml=worth_link(config, catalog.dataset(settings.flat)),
+        )
     _restore_from_sheet(settings, catalog)
 
 

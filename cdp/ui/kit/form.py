@@ -96,7 +96,7 @@ class Form(Generic[S]):
 
     def plain(self, preset: str = "") -> dict[str, Any]:
         """Every setting of a preset; without one, the defaults."""
-        given = self.presets[preset].flat if preset else {}
+        given = self.presets[preset].flat if preset in self.presets else {}
         return flat_of(config_of(self.config, given)) | dict(self.defaults)
 
     def relevant(self, name: str, flat: Flat) -> bool:
@@ -266,7 +266,9 @@ class Drawing(Generic[S]):
             st.caption(plain(form.presets[current].source))
             return
         changes = changes_of(settings)
-        title = form.presets[settings.base].title
+        title = (
+            form.presets[settings.base].title if settings.base in form.presets else "the defaults"
+        )
         st.caption(plain(f"Changed from {title}: {listed(changes, CHANGES_SHOWN)}."))
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,13 +36,14 @@ def sheet_png(
     *,
     scale: int = 2,
     gap: int = 2,
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
     """A grid of ``images`` (N,H,W,C) uint8, C 1 or 3, as PNG bytes with ``settings`` in its
     metadata.
 
     settings: leaves of GenerateConfig, None for images that were not generated here; columns:
     images a row, about square by default; scale: screen pixels per image pixel, without smoothing;
-    gap: in screen pixels. Raises InputError for other shapes, none or more than 4096 images, and
+    gap: in screen pixels; texts: further metadata by keyword. Raises InputError for other shapes, none or more than 4096 images, and
     settings that are not JSON or over 64 KiB.
     """
     from PIL import Image, PngImagePlugin
@@ -59,6 +62,8 @@ def sheet_png(
     text = PngImagePlugin.PngInfo()
     if settings is not None:
         text.add_itxt(KEY, _encode(settings))
+    for keyword, words in texts.items():
+        text.add_itxt(keyword, words)
     out = io.BytesIO()
     Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(out, "PNG", pnginfo=text)
     return out.getvalue()

@@ -1,0 +1,289 @@
+"""One experiment: its verdict, how far it is, what can be done with it, and the matrix of its
+cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from cdp.config.experiment import ExperimentConfig
+from cdp.errors import CdpError
+from cdp.experiments.begin import extend_run, more
+from cdp.experiments.cells import CELLS
+from cdp.ui.experiment import views
+from cdp.ui.experiment.doors import changed
+from cdp.ui.experiment.state import ExperimentPage
+from cdp.ui.experiment.take import keep, take
+from cdp.ui.kit.ask import remembered
+from cdp.ui.kit.markup import ACCENT, Html, bar, tag
+from cdp.ui.kit.runlist import (
+    POLL_SECONDS,
+    act,
+    log_fold,
+    resumable,
+    said,
+    share,
+    state_line,
+    why_over,
+)
+from cdp.ui.kit.words import plain, sentence_of
+from cdp.values.experiment import CellState, ExperimentResult
+from cdp.values.text import counted, duration
+from cdp.work import launch
+from cdp.work.records import Run, get_run
+
+STRONGER = {"quick": "pgd", "pgd": "autoattack"}
+WORDS = {
+    "waiting": "waiting",
+    "generate": "images",
+    "prepare": "choosing images",
+    "train": "training",
+    "evaluate": "attacking",
+    "done": "done",
+    "failed": "failed",
+    "dropped": "ended early",
+}
+MOST_SEEDS_SHOWN = 12
+
+
+def show_experiment(state: ExperimentPage, run: Run) -> None:
+    """Polls while it runs; the whole page is drawn anew once it is over."""
+    _head(state, run)
+    with st.container():
+        st.fragment(_live, run_every=None if run.over else POLL_SECONDS)(state, run.id, run.over)
+    from cdp.ui.components.chart import load_plotly
+
+    load_plotly()
+
+
+def _head(state: ExperimentPage, run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="experiment_head"):
+        st.button(
+            "New experiment",
+            icon=":material/arrow_back:",
+            type="tertiary",
+            key="experiment_new",
+            on_click=partial(setattr, state, "experiment", ""),
+        )
+        if isinstance(run.config, ExperimentConfig):
+            st.button(
+                "Use these settings",
+                type="tertiary",
+                key="experiment_use",
+                on_click=_use,
+                args=(state, run.config),
+                help="Puts them on the form; nothing is started.",
+            )
+    with st.container(key="experiment_name"):
+        st.title(plain(run.name), anchor=False)
+
+
+def _use(state: ExperimentPage, config: ExperimentConfig) -> None:
+    state.experiment = ""
+    state.use(changed(config, {"name": ""}))
+
+
+def result_now(run: Run, config: ExperimentConfig) -> ExperimentResult:
+    """What it has come to, read anew once a cell has changed. Raises CdpError."""
+    from cdp.experiments.results import result_of
+
+    cells = run.folder / CELLS
+    stamp = cells.stat().st_mtime_ns if cells.exists() else 0
+
+    def read() -> ExperimentResult:
+        return result_of(config, run.folder, run.name)
+
+    known = remembered(
+        f"experiment {run.id} {stamp} {run.state} {hash(config.model_dump_json())}", read
+    )
+    assert known is not None
+    return known
+
+
+def _live(state: ExperimentPage, run_id: str, was_over: bool) -> None:
+    try:
+        run = get_run(run_id)
+    except CdpError:
+        st.info("This experiment was removed.")
+        return
+    if run.over != was_over:
+        st.rerun()
+    config = run.config
+    if not isinstance(config, ExperimentConfig):
+        st.error(plain(sentence_of(run.error or "its settings cannot be read")))
+        return
+    try:
+        result = result_now(run, config)
+    except CdpError as error:
+        st.error(plain(sentence_of(error)))
+        return
+    st.html(verdict_html(run, result))
+    _progress(run, result)
+    _buttons(state, run, config)
+    said()
+    if run.over and run.state != "finished":
+        why_over(run, "finished piece of work")
+    st.html(matrix_html(config, result), width="stretch")
+    views.draw_views(run, config, result)
+    if run.over:
+        keep(run, config, result)
+    take(state, run, config, result)
+    log_fold(run)
+
+
+def verdict_html(run: Run, result: ExperimentResult) -> Html:
+    """The sentence to remember, large; what it rests on under it."""
+    if not result.verdict:
+        text = "No pair of arms is finished yet"
+        done = sum(cell.stage == "done" for cell in result.cells)
+        under = f"The verdict begins with the first pair. {counted(done, 'cell')} done so far."
+        if run.over:
+            under = "Resume it for a verdict." if run.state != "finished" else ""
+        return tag(
+            "div", tag("p", text, cls="cdp-headline cdp-open"), tag("p", under), cls="cdp-said"
+        )
+    head, rest = split_verdict(result.verdict)
+    return tag("div", tag("p", head, cls="cdp-headline"), tag("p", rest), cls="cdp-said")
+
+
+def split_verdict(verdict: str) -> tuple[str, str]:
+    """What is said, and what it rests on: "guided is better by 1.2 points" and the rest."""
+    first, colon, rest = verdict.partition(": ")
+    if ", 95 %" in first or not colon:
+        first, comma, rest = verdict.partition(", ")
+        if not comma:
+            return verdict, ""
+    return f"{first}.", f"{rest[:1].upper()}{rest[1:]}"
+
+
+def _progress(run: Run, result: ExperimentResult) -> None:
+    done = sum(cell.over for cell in result.cells)
+    # Cells of a search are not known beforehand.
+    words = f"{done} of {len(result.cells)} cells" if result.cells else ""
+    if run.state == "running" and run.progress and run.progress.seconds_left is not None:
+        words += f" · about {duration(run.progress.seconds_left)} left"
+    line = state_line(run, "").split(" · ")[0]
+    text = " · ".join(part for part in (line, words) if part)
+    shown = "" if run.state == "finished" else bar(share(run), f"{run.name}: done", ACCENT)
+    st.html(tag("div", tag("div", text, cls="cdp-quiet"), shown), width="stretch")
+
+
+def _buttons(state: ExperimentPage, run: Run, config: ExperimentConfig) -> None:
+    def press(label: str, icon: str, action: Callable[[], object], about: str, **kind: Any) -> None:
+        st.button(
+            label,
+            icon=f":material/{icon}:",
+            key=f"experiment_{icon}",
+            help=about,
+            on_click=_acted,
+            args=(action,),
+            **kind,
+        )
+
+    with st.container(horizontal=True, key="experiment_buttons", gap="small"):
+        if not run.over:
+            press(
+                "Stop",
+                "stop",
+                partial(launch.stop, run.id),
+                "Keeps everything that is done; it can be resumed.",
+                disabled=run.state == "stopping",
+            )
+            return
+        if resumable(run):
+            about = "Goes on from what is done."
+            press("Resume", "play_arrow", partial(launch.resume, run.id), about, type="primary")
+        press(
+            "Two more seeds",
+            "exposure_plus_2",
+            lambda: extend_run(run.id, more(config, seeds=2)),
+            "Only what is new is computed.",
+        )
+        attack = str(config.evaluate.get("attack", "quick"))
+        if (stronger := STRONGER.get(attack)) and config.stage == "evaluate":
+            press(
+                "Stronger attack",
+                "bolt",
+                lambda: extend_run(run.id, more(config, attack=stronger)),
+                f"Evaluates with {'AutoAttack' if stronger == 'autoattack' else 'PGD'}; trainings are kept.",
+            )
+
+
+def _acted(action: Callable[[], object]) -> None:
+    act(action, "Not done")
+
+
+def matrix_html(config: ExperimentConfig, result: ExperimentResult) -> Html:
+    """Arms by seeds: what each cell is doing, and the way to what it made."""
+    states = {(cell.arm, cell.seed): cell for cell in result.cells}
+    seeds = sorted({*config.seeds, *(seed for _, seed in states)})[:MOST_SEEDS_SHOWN]
+    arms = [arm.name for arm in result.arms]
+    head = tag(
+        "tr", tag("th", "Arm", scope="col"), *(tag("th", f"seed {s}", scope="col") for s in seeds)
+    )
+    rows = [
+        tag(
+            "tr",
+            tag(
+                "th",
+                name,
+                *([tag("span", "control", cls="cdp-tag")] if name == result.control else []),
+                scope="row",
+            ),
+            *(_cell(states.get((name, seed)) or CellState(name, seed)) for seed in seeds),
+        )
+        for name in arms
+    ]
+    return tag(
+        "div",
+        tag("table", tag("thead", head), tag("tbody", *rows)),
+        cls="cdp-matrix",
+        tabindex=0,
+        role="region",
+        aria_label="Arms by seeds",
+    )
+
+
+def _cell(cell: CellState) -> Html:
+    words, done = WORDS[cell.stage], 0.0
+    if cell.run and not cell.over:
+        done = _share_now(cell)
+        words = f"{words} {100 * done:.0f} %"
+    if cell.stage == "done" and len(cell.reused) > 1:
+        words = "done, reused"
+    links = _links(cell)
+    parts = [tag("div", words, cls="cdp-stage")]
+    if cell.run and not cell.over:
+        parts.append(bar(done, words, ACCENT))
+    if cell.error:
+        parts.append(tag("div", cell.error, cls="cdp-cut", title=cell.error))
+    parts.append(tag("div", *links, cls="cdp-links"))
+    return tag("td", *parts, cls=f"cdp-cell cdp-is-{cell.stage}")
+
+
+def _share_now(cell: CellState) -> float:
+    try:
+        return share(get_run(cell.run))
+    except CdpError:
+        return cell.share
+
+
+def _links(cell: CellState) -> Sequence[Html]:
+    links = []
+    if cell.set:
+        links.append(_link("set", "gallery", set=cell.set))
+    if cell.train:
+        links.append(_link("run", "train", run=cell.train))
+    elif cell.run and cell.stage == "train":
+        links.append(_link("run", "train", run=cell.run))
+    if cell.evaluate:
+        links.append(_link("report", "evaluate", report=cell.evaluate))
+    return links
+
+
+def _link(text: str, page: str, **query: str) -> Html:
+    return tag("a", text, href=f"{page}?{urlencode(query)}")

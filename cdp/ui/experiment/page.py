@@ -1,0 +1,90 @@
+"""The Experiment page: an experiment that is shown, or the form; earlier ones below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from cdp.config.experiment import ExperimentConfig
+from cdp.ui.experiment.doors import DOORS, door_of
+from cdp.ui.experiment.form import draw_form
+from cdp.ui.experiment.live import show_experiment
+from cdp.ui.experiment.state import ExperimentPage, opened
+from cdp.ui.kit.frame import warned
+from cdp.ui.kit.markup import line, row, tag
+from cdp.ui.kit.runlist import RunList, of_kind, run_bar, run_list, state_line
+from cdp.values.text import counted, time_text
+from cdp.work.records import Run, list_runs
+
+
+def experiment_page() -> None:
+    """Everything of the page."""
+    state, runs = opened(), of_kind(list_runs(), "experiment")
+    shown = next((run for run in runs if run.id == state.experiment), None)
+    if state.experiment and shown is None:
+        state.notes.append(
+            f"There is no experiment {state.experiment[:60]}: it was removed, or is elsewhere."
+        )
+        state.experiment = ""
+    if shown is not None:
+        with st.container(key="live"):
+            show_experiment(state, shown)
+    else:
+        st.title("Experiment", anchor=False)
+        warned(state.notes)
+        draw_form(state)
+    _earlier(state, runs)
+    state.address.write(state.params())
+
+
+def _earlier(state: ExperimentPage, runs: Sequence[Run]) -> None:
+    """The list of experiments, newest first; nothing where there is none."""
+
+    def opened_now(listed: Sequence[Run]) -> str:
+        return state.experiment
+
+    def draw(run: Run, open_id: str) -> None:
+        st.html(_row(run, visible=run.id == open_id), width="stretch")
+
+    def more(run: Run, open_id: str) -> None:
+        if run.id != open_id:
+            st.button(
+                "Show", key=f"show-{run.id}", on_click=partial(setattr, state, "experiment", run.id)
+            )
+
+    with st.container():
+        run_list(EXPERIMENTS, runs, opened_now, draw, more)
+
+
+def _row(run: Run, *, visible: bool) -> str:
+    verdict = str((run.result or {}).get("verdict") or run.notice or "")
+    head = f"▸ {run.name}" if visible else run.name
+    lines = [
+        line(verdict, "cdp-cut") if verdict else tag("div"),
+        state_line(run, "", time_text(run.created)),
+    ]
+    return row(head, *lines, run_bar(run), small=facts(run), error=run.error)
+
+
+def facts(run: Run) -> str:
+    """The settings in short."""
+    config = run.config
+    if not isinstance(config, ExperimentConfig):
+        return "settings cannot be read"
+    arms = sum(1 for _ in config.all_arms())
+    some = f"up to {arms + config.trials} arms" if config.search else counted(arms, "arm")
+    title = DOORS[door_of(config)][0]
+    seeds = counted(len(config.seeds), "seed")
+    return f"{title} · {config.dataset} · {some} · {seeds}"
+
+
+EXPERIMENTS = RunList(
+    "experiment",
+    "Experiments",
+    "finished piece of work",
+    "filter by name, state or data",
+    facts,
+    size=6,
+)

@@ -1,0 +1,193 @@
+"""Charts, pictures and tables of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cdp.config.experiment import ExperimentConfig
+from cdp.errors import CdpError
+from cdp.ui.components.chart import chart
+from cdp.ui.kit.ask import remembered
+from cdp.ui.kit.images import showable, sprite
+from cdp.ui.kit.markup import Html, image, tag
+from cdp.ui.kit.tables import table
+from cdp.ui.kit.words import plain
+from cdp.values.experiment import ExperimentResult
+from cdp.values.text import number_text
+from cdp.work.records import Run
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+EACH, IN_GRID = 8, 4
+"""Images of an arm in a row, and in a cell of the sheet of two settings."""
+MOST_ROWS = 24
+
+
+def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> None:
+    """What there is to see so far."""
+    from cdp.figures import experiment as figures
+
+    known = figures.measured(result)
+    if known:
+        first = result.objective[0] if result.objective[0] in known else known[0]
+        st.subheader(_question(figures.factors(result)), anchor=False)
+        figure = _choose("Figure", known, first, figures.FIGURES, f"experiment_figure_{run.id}")
+        _chart(figures.dose_response(result, figure), f"dose_{run.id}_{figure}", result.verdict)
+        varied = figures.factors(result)
+        if len(varied) > 1:
+            _heat(run, result, varied, figure)
+        if len(result.objective) > 1 and set(result.objective) <= set(known):
+            _chart(figures.pareto_front(result), f"front_{run.id}", "Front of two objectives")
+    _pictures(config, result)
+    if result.proxies:
+        st.subheader("Which figure of the images deserves trust?", anchor=False)
+        st.markdown("\n".join(f"- {plain(proxy.sentence)}" for proxy in result.proxies))
+    if known:
+        st.subheader("All arms", anchor=False)
+        table(figures.arm_rows(result))
+        st.caption(
+            f"Shares in per cent, differences to {plain(result.control)} in points, with"
+            f" {100 * result.level:.3g} % intervals over seeds; p corrected by Holm."
+        )
+    for note in result.notes:
+        st.caption(plain(note))
+
+
+def _question(varied: Sequence[str]) -> str:
+    from cdp.figures.experiment import short
+
+    return f"What {short(varied[0]).replace('_', ' ')} does" if varied else "Arm by arm"
+
+
+def _choose(
+    label: str, names: Sequence[str], first: str, titles: Mapping[str, str], key: str
+) -> str:
+    chosen: str = st.selectbox(
+        label,
+        names,
+        list(names).index(first),
+        format_func=lambda name: titles.get(name, name),
+        key=key,
+        width=320,
+        label_visibility="collapsed",
+    )
+    return chosen
+
+
+def _chart(figure: go.Figure, key: str, alt: str) -> None:
+    chart(figure, key=key, alt=alt)
+
+
+def _heat(run: Run, result: ExperimentResult, varied: Sequence[str], figure: str) -> None:
+    from cdp.figures.experiment import FIGURES, heat_map
+
+    alt = f"{FIGURES[figure]} over two settings"
+    _chart(heat_map(result, varied[0], varied[1], figure), f"heat_{run.id}_{figure}", alt)
+
+
+def first_images(result: ExperimentResult) -> dict[str, np.ndarray]:
+    """By arm the first images of its set of the first seed that has one, which start from the same
+    noise in all arms."""
+    seeds = sorted({cell.seed for cell in result.cells if cell.set})
+    images = {}
+    for cell in result.cells:
+        if cell.set and cell.seed == seeds[0]:
+            known = remembered(f"experiment images {cell.set}", partial(_read, cell.set))
+            if known is not None:
+                images[cell.arm] = known
+    return {arm.name: images[arm.name] for arm in result.arms if arm.name in images}
+
+
+def _read(name: str) -> np.ndarray | None:
+    from cdp.data.sets import open_set
+
+    try:
+        return np.asarray(open_set(name).image[:EACH])
+    except (CdpError, OSError):
+        return None
+
+
+def _pictures(config: ExperimentConfig, result: ExperimentResult) -> None:
+    """The same noise under every arm: a sheet of two settings where two vary, else a row an
+    arm."""
+    images = first_images(result)
+    waiting = sum(arm.generate is not None for _, arm in config.all_arms()) - len(images)
+    if not images:
+        return
+    st.subheader("The same noise in every arm", anchor=False)
+    sheet = grid_html(result, images)
+    if sheet is not None:
+        st.html(sheet, width="stretch")
+    if sheet is None or len(images) <= MOST_ROWS // 2:
+        st.html(rows_html(images), width="stretch")
+    if waiting > 0 and any(not cell.over for cell in result.cells):
+        st.caption("Further arms appear here as their images are made.")
+
+
+def rows_html(images: Mapping[str, np.ndarray]) -> Html:
+    """A row of images for each arm."""
+    rows = [
+        tag(
+            "div",
+            tag("div", name),
+            image(sprite(showable(of), len(of)), f"first images of {name}", "cdp-pixels cdp-strip"),
+        )
+        for name, of in list(images.items())[:MOST_ROWS]
+    ]
+    return tag("div", *rows, cls="cdp-strips")
+
+
+def grid_html(result: ExperimentResult, images: Mapping[str, np.ndarray]) -> Html | None:
+    """Images over two settings, None where not two vary."""
+    from cdp.figures.experiment import factors, short
+
+    varied = factors(result)
+    if len(varied) < 2:
+        return None
+    across, down = varied[:2]
+    at: dict[tuple[Any, Any], np.ndarray] = {}
+    for arm in result.arms:
+        place = arm.settings.get(across), arm.settings.get(down)
+        if arm.name in images and None not in place:
+            at.setdefault(place, images[arm.name])
+    if len(at) < 2:
+        return None
+    columns, rows = (sorted({place[k] for place in at}) for k in (0, 1))
+    if len(columns) * len(rows) > 2 * len(at) + 4:
+        return None  # a search tries no grid
+    corner = tag("th", f"{short(down)} \\ {short(across)}", scope="col")
+    head = tag("tr", corner, *(tag("th", number_text(c), scope="col") for c in columns))
+    body = [
+        tag(
+            "tr",
+            tag("th", number_text(r), scope="row"),
+            *(
+                tag(
+                    "td",
+                    _few(at[c, r], f"{short(across)} {c}, {short(down)} {r}")
+                    if (c, r) in at
+                    else "",
+                )
+                for c in columns
+            ),
+        )
+        for r in rows
+    ]
+    return tag(
+        "div",
+        tag("table", head, *body),
+        cls="cdp-matrix cdp-sheet",
+        tabindex=0,
+        role="region",
+        aria_label="Images over two settings",
+    )
+
+
+def _few(images: np.ndarray, alt: str) -> Html:
+    return image(sprite(showable(images[:IN_GRID]), 2), alt)
