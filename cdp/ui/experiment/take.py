@@ -60,9 +60,7 @@ def keep(run: Run, config: ExperimentConfig, result: ExperimentResult) -> None:
         day = time.strftime("%Y-%m-%d")
         source = f"Kept from experiment {run.name} ({run.id}) on {day}, arm {result.best}: {result.verdict}"
         save_preset(name, settings, source)
-        return (
-            f"{name} is among the presets on Generate now, and generate --preset {name} takes it."
-        )
+        return f"{name} stands among the presets on Generate now, and in the command line's."
 
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep"):
         st.text_input(

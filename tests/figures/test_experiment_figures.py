@@ -1,0 +1,116 @@
+"""Figures of an experiment draw what was measured of each arm, on scales that its settings have."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdp.figures.experiment import (
+    arm_points,
+    arm_rows,
+    cell_rows,
+    dose_response,
+    factors,
+    heat_map,
+    measured,
+    pareto_front,
+)
+from cdp.reports.experiment import experiment_html
+from cdp.values.experiment import ArmResult, CellState, ExperimentResult, Proxy
+from cdp.values.types import Interval
+from tests.figures.arms import HOSTILE, plain
+
+STRENGTHS, TEMPERATURES = (0.05, 0.1, 0.8), (0.1, 0.5)
+
+
+def arm(name: str, robust: float, **settings: object) -> ArmResult:
+    mean = Interval(robust, robust - 0.02, robust + 0.02, 2)
+    figures = {"robust": mean, "frechet": Interval(10 * robust, 1.0, 9.0, 2)}
+    values = {"robust": {0: robust - 0.01, 1: robust + 0.01}}
+    named = {f"generate.{key}": value for key, value in settings.items()}
+    return ArmResult(name, named, (0, 1), 40, figures, values, front=name.startswith("s0.1"))
+
+
+def result(*arms: ArmResult, **more: object) -> ExperimentResult:
+    cells = tuple(CellState(a.name, seed, "done") for a in arms for seed in (0, 1))
+    said = {
+        "name": "e",
+        "control": "unguided",
+        "objective": ("robust",),
+        "verdict": "so",
+        "best": "",
+    }
+    rest = {"proxies": (), "notes": ()} | said | more
+    return ExperimentResult(arms=arms, cells=cells, **rest)  # type: ignore[arg-type]
+
+
+def grid() -> ExperimentResult:
+    """Robust accuracy is 0.4 + strength / 10 + temperature / 100, so every cell is another."""
+    made = [
+        arm(f"s{s} t{t}", 0.4 + s / 10 + t / 100, strength=s, temperature=t)
+        for s in STRENGTHS
+        for t in TEMPERATURES
+    ]
+    return result(arm("real only", 0.3), arm("unguided", 0.39, preset="unguided"), *made)
+
+
+def test_a_line_for_each_temperature_over_strength_and_level_lines_for_the_others() -> None:
+    drawn = dose_response(grid(), "robust")
+    assert factors(grid()) == ["generate.strength", "generate.temperature"]
+    lines = {trace.name: trace for trace in drawn.data if trace.name}
+    cold = lines["temperature 0.1"]
+    assert list(cold.x) == list(STRENGTHS)
+    assert list(cold.y) == pytest.approx([40.6, 41.1, 48.1])
+    assert list(lines["temperature 0.5"].y) == pytest.approx([41.0, 41.5, 48.5])
+    assert set(lines["unguided (control)"].y) == {39.0} and set(lines["real only"].y) == {30.0}
+    bands = [trace for trace in drawn.data if trace.fill == "toself"]
+    assert [max(band.y) for band in bands] == pytest.approx([50.1, 50.5])
+    assert drawn.layout.xaxis.type == "log"
+
+
+def test_without_a_numeric_setting_every_arm_is_a_point_with_its_interval_and_seeds() -> None:
+    found = result(arm("unguided", 0.39, preset="unguided"), arm("guided", 0.42, preset="default"))
+    assert not factors(found)
+    drawn = dose_response(found, "robust")
+    means = {trace.name: trace for trace in drawn.data if trace.marker.size == 11}
+    assert means["guided"].x == (42.0,) and means["guided"].error_x.array[0] == pytest.approx(2)
+    seeds = next(t for t in drawn.data if t.name == "guided" and t.marker.size == 5)
+    assert list(seeds.x) == pytest.approx([41, 43])
+    assert "unguided (control)" in plain(drawn)
+
+
+def test_every_cell_of_the_map_is_the_arm_with_those_settings() -> None:
+    heat = heat_map(grid(), "generate.strength", "generate.temperature", "robust").data[0]
+    assert (list(heat.x), list(heat.y)) == (["0.05", "0.1", "0.8"], ["0.1", "0.5"])
+    assert list(heat.z[1]) == pytest.approx([41.0, 41.5, 48.5]) and heat.text[0][0] == "40.6"
+    distances = heat_map(grid(), "generate.strength", "generate.temperature", "frechet").data[0]
+    assert distances.z[0][0] == pytest.approx(4.06)
+
+
+def test_the_front_joins_the_arms_that_are_on_it() -> None:
+    found = result(*grid().arms, objective=("robust", "frechet"))
+    drawn = pareto_front(found)
+    assert list(drawn.data[0].y) == pytest.approx([41.1, 41.5])
+    assert len(drawn.data) == 1 + len(found.arms) and "2 of 8 arms are on the front" in plain(drawn)
+
+
+def test_rows_hold_the_numbers_and_the_report_all_of_it_without_markup_of_strangers() -> None:
+    hostile = result(
+        arm("unguided", 0.39),
+        arm(HOSTILE, 0.42, strength=0.1),
+        arm("c", 0.5, strength=0.3),
+        proxies=(Proxy("agreement", Interval(0.5, 0, 1, 5), "Judge agreement rises."),),
+        notes=("a <b>note</b>",),
+    )
+    rows = arm_rows(hostile)
+    assert rows[0]["robust accuracy [%]"] == 39 and rows[2]["strength"] == "0.3"
+    assert len({tuple(row) for row in rows}) == 1
+    assert [row["robust"] for row in cell_rows(hostile)][:2] == pytest.approx([0.38, 0.40])
+    page = experiment_html(hostile, settings="name: x", link="http://here")
+    assert "Judge agreement rises." in page and "<b>note</b>" not in page and "name: x" in page
+    assert HOSTILE not in page.replace("&lt;", "")
+
+
+def test_before_anything_is_measured_a_figure_says_so() -> None:
+    empty = result(ArmResult("a", {}, (), None, {}, {}))
+    assert measured(empty) == [] and "No arm is finished" in plain(arm_points(empty, "robust"))
+    assert "No pair" in experiment_html(result(verdict=""), settings="")
