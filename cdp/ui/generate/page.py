@@ -21,7 +21,7 @@ from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.engine import engine
-from cdp.ui.kit.frame import nothing_yet, warned
+from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.runlist import not_ready
 from cdp.ui.kit.sheet import settings_from_png
 from cdp.ui.kit.tables import show_figure
