@@ -36,8 +36,13 @@ def lab_page() -> None:
     with left:
         draw_form(settings, known, models, split)
     with right:
-        if split is None or not models:
-            st.error(plain(wrong)) if wrong else _nothing()
+        if wrong:
+            st.error(plain(wrong))
+        elif split is None or not models:
+            text = "The lab attacks classifiers on test images. Train one, or import images first."
+            with nothing_yet("Nothing to attack yet", text):
+                link("train", "Train a robust classifier")
+                link("data", "Bring your own data")
         else:
             with st.container(key="live"):
                 _results(settings, models, split, budget, called)
@@ -53,13 +58,6 @@ def _split(dataset: str) -> tuple[Split | None, str]:
     if not len(result):
         return None, f"{dataset} has no test images: import some, or choose another data set."
     return result, ""
-
-
-def _nothing() -> None:
-    text = "The lab attacks classifiers on test images. Train a classifier, or import images first."
-    with nothing_yet("Nothing to attack yet", text):
-        link("train", "Train a robust classifier")
-        link("data", "Bring your own data")
 
 
 def _results(
