@@ -107,18 +107,36 @@ class Here:
         born = _born(config.dataset)
         return _furthest(
             run
-            for run in self._of("train")
-            if isinstance(run.config, TrainConfig)
-            and run.created >= born
+            for run in self._trainings.get(wanted, ())
+            if run.created >= born
+            and isinstance(run.config, TrainConfig)
             and (not halted(run) or run.config.overfitting == config.overfitting)
-            and _training_key(run.config, self._trained_on(run, run.config)) == wanted
         )
+
+    @cached_property
+    def _trainings(self) -> dict[str, list[Run]]:
+        found: dict[str, list[Run]] = {}
+        for run in self._of("train"):
+            if isinstance(run.config, TrainConfig):
+                key = _training_key(run.config, self._trained_on(run, run.config))
+                found.setdefault(key, []).append(run)
+        return found
 
     def evaluation(self, config: EvaluateConfig, since: float) -> Run | None:
         """One of these settings that began after the training was over. since: unix time."""
         return _furthest(
-            run for run in self._of("evaluate") if run.config == config and run.created >= since
+            run
+            for run in self._evaluations.get(config.model, ())
+            if run.config == config and run.created >= since
         )
+
+    @cached_property
+    def _evaluations(self) -> dict[str, list[Run]]:
+        found: dict[str, list[Run]] = {}
+        for run in self._of("evaluate"):
+            if isinstance(run.config, EvaluateConfig):
+                found.setdefault(run.config.model, []).append(run)
+        return found
 
     def _of(self, kind: str) -> Iterator[Run]:
         return (run for run in self.runs if run.kind == kind)

@@ -74,7 +74,14 @@ class Coordinator:
         self._doing: dict[tuple[str, ...], Future[Any]] = {}
         self._contents: dict[Key, str] = {}
         self._look()
-        self.states = {key: self._still_there(state) for key, state in self.states.items()}
+        # All is found again by its content: since the last sitting settings may have been added, and
+        # runs or sets deleted.
+        self._before = self.states
+        self.states = {
+            key: state if state.stage == "dropped" else CellState(state.arm, state.seed)
+            for key, state in self._before.items()
+        }
+        self._changed = True
 
     def run(self) -> dict[str, Any]:
         """Until nothing is wanted any more."""
@@ -87,6 +94,8 @@ class Coordinator:
             wanted = self.design.wanted(self.states)
             for cell in wanted:
                 self._step(cell)
+            if self._changed:
+                self._save()
             self.session.progress(*self._done_parts(), unit="parts")
             pairs = self._tell(pairs)
             if all(self._state(cell).over for cell in wanted) and self.design.finished(self.states):
@@ -125,8 +134,7 @@ class Coordinator:
             after = replace(before, stage="failed", error=sentence(error), run="", share=0.0)
         if after != before:
             self.states[cell.arm, cell.seed] = after
-            if replace(after, share=0) != replace(before, share=0):
-                self._save()
+            self._changed |= replace(after, share=0) != replace(before, share=0)
 
     def _advance(self, cell: Cell, state: CellState) -> CellState:
         if cell.synthetic and not state.set:
@@ -185,8 +193,8 @@ class Coordinator:
             self._contents[key] = generated_content(config)
         name = self.here.set_of(self._contents[key])
         if name is not None:
-            new = state.stage == "waiting" and "generate" not in state.reused
-            return (replace(state, reused=(*state.reused, "generate")) if new else state), name
+            known = state.stage != "waiting" or self._was(state).set == name
+            return self._reused(state, "generate", known), name
         state, run = self._child(
             state, "generate", config, cell, lambda: self.here.generation(config)
         )
@@ -266,12 +274,12 @@ class Coordinator:
             self._look()
             return replace(state, stage=kind, run=run_id, share=0.0), None
         if run.state == "finished":
-            new = run.id not in self.mine and state.run != run.id
-            reused = (*state.reused, kind) if new and kind not in state.reused else state.reused
+            was = self._was(state)
+            known = run.id in self.mine or run.id in (state.run, was.train, was.evaluate)
             self.mine.discard(run.id)
             if state.run:
                 self._look()
-            return replace(state, run="", share=0.0, reused=reused), run
+            return replace(self._reused(state, kind, known), run="", share=0.0), run
         if run.over:
             self._again(run)
         share = run.progress.share if run.progress else 0.0
@@ -353,22 +361,23 @@ class Coordinator:
     def _state(self, cell: Cell) -> CellState:
         return self.states.get((cell.arm, cell.seed)) or CellState(cell.arm, cell.seed)
 
-    def _still_there(self, state: CellState) -> CellState:
-        """What a state rests on may have been deleted since; then it begins again, and what is left
-        is found. What failed is tried again."""
-        runs = [run for run in (state.train, state.evaluate) if run]
-        there = all(self.here.run(run) is not None for run in runs)
-        sound = there and (not state.set or is_saved(state.set) or bool(state.train))
-        if sound and state.stage != "failed":
+    def _was(self, state: CellState) -> CellState:
+        """What an earlier sitting knew of a cell."""
+        return self._before.get((state.arm, state.seed), state)
+
+    def _reused(self, state: CellState, stage: str, known: bool) -> CellState:
+        """Note that a stage was here already. known: whether this experiment had it made, or had
+        noted it before."""
+        if (known and stage not in self._was(state).reused) or stage in state.reused:
             return state
-        return CellState(state.arm, state.seed)
+        return replace(state, reused=(*state.reused, stage))
 
     def _look(self) -> None:
         self.here, self._seen = Here(), time.monotonic()
 
     def _save(self) -> None:
-        self._last_saved = time.monotonic()
-        spent = self.spent + self._last_saved - self.began
+        self._changed = False
+        spent = self.spent + time.monotonic() - self.began
         write_cells(
             self.session.folder,
             self.states.values(),

@@ -1,0 +1,258 @@
+"""Experiments with work of a fraction of a second: pairing, reuse by content, stops, kills, what is
+added later, seeds as they are needed, searches. One with real work is in tests/cli."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdp.config.experiment import ExperimentConfig
+from cdp.config.knobs import parse
+from cdp.data.sets import delete_set
+from cdp.experiments.begin import more
+from cdp.experiments.cells import read_cells
+from cdp.experiments.results import line_of, result_of
+from cdp.values.experiment import ExperimentResult
+from cdp.work import launch
+from cdp.work.records import Run, get_run, list_runs
+from cdp.work.registry import TASKS
+
+WORKER = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
+MADE = {"count": 20, "steps": 2}
+ARMS: dict[str, Any] = {
+    "real only": {},
+    "unguided": {"generate": {"preset": "unguided", **MADE}},
+    "guided": {"generate": {**MADE, "strength": 0.2}},
+}
+TASK = TASKS["experiment"]
+
+
+def config(**settings: Any) -> ExperimentConfig:
+    given = {"arms": ARMS, "real": 100, "seeds": [0, 1, 2], "train": {"steps": 10}} | settings
+    return parse(ExperimentConfig, given)
+
+
+def begin(experiment: ExperimentConfig, name: str = "trial") -> str:
+    return launch.launch(TASK, experiment, name, command=WORKER)
+
+
+def over(run_id: str, seconds: float = 90) -> Run:
+    end = time.monotonic() + seconds
+    while not (run := get_run(run_id)).over:
+        assert time.monotonic() < end, f"{run} after {seconds} s"
+        time.sleep(0.05)
+    return run
+
+
+def done(run_id: str) -> Run:
+    run = over(run_id)
+    assert run.state == "finished", (run.error, (run.folder / "log.txt").read_text()[-2000:])
+    return run
+
+
+def result(run: Run) -> ExperimentResult:
+    assert isinstance(run.config, ExperimentConfig)
+    return result_of(run.config, run.folder, run.name)
+
+
+def computed(home: Path) -> list[str]:
+    path = home / "computed.txt"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def kinds(home: Path) -> list[str]:
+    return sorted(line.split()[0] for line in computed(home))
+
+
+@pytest.fixture
+def home(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    monkeypatch.delenv("CDP_SLOTS", raising=False)
+    return cdp_home
+
+
+def test_arms_are_paired_by_seed_and_nothing_is_computed_twice(home: Path) -> None:
+    run = done(begin(config()))
+    assert kinds(home) == ["evaluate"] * 9 + ["generate"] * 6 + ["train"] * 9
+    found = result(run)
+    assert run.result is not None
+    assert run.result["verdict"] == found.verdict
+    assert found.best == "guided"
+    assert "guided is better by" in found.verdict
+    arms = {arm.name: arm for arm in found.arms}
+    guided, control = arms["guided"], arms["unguided"]
+    assert guided.difference is not None
+    assert guided.difference.method.startswith("paired t, 3 shared seeds")
+    tested = guided.difference.difference
+    assert tested is not None
+    assert tested.value == pytest.approx(
+        sum(guided.values["robust"][s] - control.values["robust"][s] for s in (0, 1, 2)) / 3
+    )
+    assert {arm.steps for arm in found.arms} == {10}
+    # A seed draws subset, noise and training together.
+    for cell in found.cells:
+        trained = get_run(cell.train).config
+        assert (trained.seed, trained.subset_seed) == (cell.seed, cell.seed)
+    # Another experiment asks for the same: nothing is left to do.
+    again = done(begin(config(), "second"))
+    assert len(computed(home)) == 24
+    assert all(set(cell.reused) >= {"train", "evaluate"} for cell in result(again).cells)
+    assert line_of(result(again)) | {"name": "trial"} == line_of(found)
+
+
+def test_what_is_asked_for_later_is_all_that_is_computed_then(home: Path) -> None:
+    experiment = config(seeds=[0, 1])
+    run = done(begin(experiment))
+    before = len(computed(home))
+    launch.extend(TASK, run.id, more(experiment, seeds=1), command=WORKER)
+    assert [arm.seeds for arm in result(done(run.id)).arms] == [(0, 1, 2)] * 3
+    assert kinds(home) == ["evaluate"] * 9 + ["generate"] * 6 + ["train"] * 9
+    assert len(computed(home)) == before + 8
+    # A stronger attack: evaluations alone.
+    now = get_run(run.id).config
+    assert isinstance(now, ExperimentConfig)
+    launch.extend(TASK, run.id, more(now, attack="pgd"), command=WORKER)
+    done(run.id)
+    assert len(computed(home)) == before + 8 + 9
+    assert (run.folder / "config-2.json").exists()
+
+
+def test_what_was_deleted_by_hand_is_made_again(home: Path) -> None:
+    run = done(begin(config(seeds=[0, 1])))
+    cell = next(iter(read_cells(run.folder).values()))
+    launch.delete(cell.train, TASKS)
+    launch.extend(TASK, run.id, run.config, command=WORKER)
+    after = done(run.id)
+    assert kinds(home).count("train") == 7
+    assert kinds(home).count("evaluate") == 7
+    assert all(c.stage == "done" for c in result(after).cells)
+    # A set that is gone takes nothing with it: its training is here.
+    delete_set(next(c.set for c in result(after).cells if c.set))
+    launch.extend(TASK, run.id, run.config, command=WORKER)
+    done(run.id)
+    assert kinds(home).count("generate") == 4
+
+
+def test_a_stop_stops_the_children_and_a_resume_goes_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUICK_SECONDS", "1.5")
+    run_id = begin(config(seeds=[0, 1]))
+    while not any(run.kind == "train" and run.state == "running" for run in list_runs()):
+        time.sleep(0.05)
+    launch.stop(run_id)
+    assert over(run_id).state == "stopped"
+    deadline = time.monotonic() + 8
+    while any(not run.over for run in list_runs()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    monkeypatch.setenv("QUICK_SECONDS", "0.02")
+    launch.resume(run_id, command=WORKER)
+    done(run_id)
+    assert kinds(home) == ["evaluate"] * 6 + ["generate"] * 4 + ["train"] * 6
+
+
+def test_twenty_kills_at_random_leave_the_numbers_of_an_unbroken_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("QUICK_SECONDS", "0.3")
+    run_id, chance = begin(config(seeds=[0, 1])), random.Random(0)
+    for _ in range(20):
+        time.sleep(chance.uniform(0.05, 0.6))
+        alive = [run for run in list_runs() if run.pid]
+        if alive:
+            os.kill(chance.choice(alive).pid or 0, signal.SIGKILL)
+        if get_run(run_id).state == "interrupted":
+            launch.resume(run_id, command=WORKER)
+    while (state := over(run_id).state) != "finished":
+        assert state == "interrupted"
+        launch.resume(run_id, command=WORKER)
+    broken = [(arm.name, arm.values) for arm in result(get_run(run_id)).arms]
+    monkeypatch.setenv("CDP_HOME", str(tmp_path_factory.mktemp("other")))
+    monkeypatch.setenv("QUICK_SECONDS", "0.02")
+    unbroken = result(done(begin(config(seeds=[0, 1]))))
+    assert broken == [(arm.name, arm.values) for arm in unbroken.arms]
+
+
+def test_two_experiments_at_once_share_their_work(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUICK_SECONDS", "0.3")
+    first, second = begin(config(seeds=[0, 1]), "one"), begin(config(seeds=[0, 1]), "two")
+    lines = [line_of(result(done(run_id))) for run_id in (first, second)]
+    assert lines[0]["arms"] == lines[1]["arms"]
+    # Both may begin the same piece within the same look; most are shared.
+    assert len(computed(home)) <= 20
+
+
+def test_a_cell_that_fails_is_named_and_the_others_are_done(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUICK_HALT", "1")
+    run = over(begin(config()))
+    assert run.state == "failed"
+    assert run.error is not None
+    assert "3 cells of 9 failed" in run.error
+    assert "training diverged" in run.error
+    states = [cell.stage for cell in result(run).cells]
+    assert states.count("done") == 6
+    assert result(run).verdict.startswith("guided is better by")
+
+
+def test_with_precision_seeds_are_added_until_the_question_is_settled(home: Path) -> None:
+    arms = {name: ARMS[name] for name in ("unguided", "guided")}
+    run = done(begin(config(arms=arms, seeds=[0, 1, 2], precision=0.5, max_seeds=8)))
+    found = result(run)
+    seeds = {cell.seed for cell in found.cells}
+    assert 3 <= len(seeds) < 8
+    assert found.level > 0.95
+    assert found.best == "guided"
+    assert "is better" in found.verdict
+
+
+def test_a_race_gives_up_arms_that_are_behind_and_names_the_same_winner(home: Path) -> None:
+    grid = {"generate.strength": [0.01, 0.1, 0.2, 0.35]}
+    asked = {"arms": {}, "grid": grid, "generate": MADE, "seeds": 6, "race": True}
+    found = result(done(begin(config(**asked))))
+    dropped = {cell.arm for cell in found.cells if cell.stage == "dropped"}
+    assert found.best == "strength 0.2"
+    assert "strength 0.2" not in dropped
+    assert "unguided" not in dropped
+    assert len(dropped) >= 2
+    assert kinds(home).count("train") < 30
+
+
+def test_a_search_finds_the_good_setting_and_goes_on_after_a_kill(home: Path) -> None:
+    search = {"generate.strength": {"low": 0.01, "high": 1.0, "log": True}}
+    asked = {"arms": {}, "search": search, "generate": MADE, "seeds": 2, "trials": 12}
+    run_id = begin(config(**asked))
+    while len([run for run in list_runs() if run.kind == "train"]) < 8:
+        time.sleep(0.05)
+    os.kill(get_run(run_id).pid or 0, signal.SIGKILL)
+    while not get_run(run_id).over:
+        time.sleep(0.05)
+    launch.resume(run_id, command=WORKER)
+    run = done(run_id)
+    found = result(run)
+    tried = [
+        float(arm.settings["generate.strength"]) for arm in found.arms if arm.name != "unguided"
+    ]
+    assert len(tried) == 12
+    best = next(arm for arm in found.arms if arm.name == found.best)
+    assert 0.1 < float(best.settings["generate.strength"]) < 0.4
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    storage = JournalStorage(JournalFileBackend(str(run.folder / "optuna.log")))
+    study = optuna.load_study(study_name="experiment", storage=storage)
+    assert study.best_params["generate.strength"] == pytest.approx(
+        float(best.settings["generate.strength"])
+    )
