@@ -13,9 +13,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from filelock import FileLock
+
+from cdp import paths
 from cdp.config.experiment import ExperimentConfig, PseudoLabel, Select
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
+from cdp.config.train import TrainConfig
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import Cancelled, CdpError, InputError, MissingError
 from cdp.experiments.cells import Key, read_cells, read_more, write_cells
@@ -66,8 +70,10 @@ class Coordinator:
         self.crew = team or (Crew(*more["crew"]) if more.get("crew") else crew())
         self.spent = float(more.get("spent", 0.0))
         self.design: Design = design_of(config, session.folder)
+        self._stopped = set(more.get("stopped", ()))  # with this experiment, not by hand
         self.began = time.monotonic()
         self.mine: set[str] = set()
+        self._free = 0
         self._since = time.time()
         self._tries: Counter[str] = Counter()
         self._chores = ThreadPoolExecutor(1)
@@ -92,7 +98,10 @@ class Coordinator:
                 self._stop_children()
                 raise Cancelled("stopped: resume it to go on")
             wanted = self.design.wanted(self.states)
-            for cell in wanted:
+            self._free = self.crew.children - self._busy()
+            for (
+                cell
+            ) in wanted:  # the first ones go first: what ends meanwhile waits for the next turn
                 self._step(cell)
             if self._changed:
                 self._save()
@@ -141,14 +150,14 @@ class Coordinator:
             state = self._with_set(cell, state)
             if not state.set:
                 return state
-        if state.set and not state.measured:
+        if state.set and not state.measured and is_saved(state.set):
             state = self._with_measures(state)
         if self.config.stage == "samples":
             return replace(state, stage="done") if state.measured or not cell.synthetic else state
         if not state.train or state.run == state.train:
             config = cell.training(state.set)
             state, run = self._child(
-                state, "train", config, cell, lambda: self.here.training(config)
+                state, "train", config, cell, lambda: self._training(state, config)
             )
             if run is None:
                 return state
@@ -166,6 +175,13 @@ class Coordinator:
         )
         return state if run is None else replace(state, stage="done", evaluate=run.id)
 
+    def _training(self, state: CellState, config: TrainConfig) -> Run | None:
+        """The run of this training; where its set is gone since, the one that knew it."""
+        if state.set and not is_saved(state.set):
+            was = self.here.run(self._was(state).train)
+            return was if was is not None and was.config == config else None
+        return self.here.training(config)
+
     def _with_set(self, cell: Cell, state: CellState) -> CellState:
         """The state with the name of the set, once it is there."""
         name = cell.saved
@@ -173,6 +189,8 @@ class Coordinator:
             state, name = self._generated(cell, cell.generate, state)
             if not name:
                 return state
+        if name == self._was(state).set and not is_saved(name):
+            return replace(state, set=name, run="", share=0.0)
         open_set(name)
         for wish in (cell.pseudo_label, cell.select):
             if wish is None:
@@ -192,22 +210,30 @@ class Coordinator:
         if key not in self._contents:
             self._contents[key] = generated_content(config)
         name = self.here.set_of(self._contents[key])
+        content, was = self._contents[key], self._was(state)
         if name is not None:
-            known = state.stage != "waiting" or self._was(state).set == name
-            return self._reused(state, "generate", known), name
+            known = state.stage != "waiting" or was.set == name
+            return replace(self._reused(state, "generate", known), content=content), name
+        if was.content == content and self._trained_before(was):
+            return replace(state, content=content), was.set  # gone since, and not needed any more
         state, run = self._child(
             state, "generate", config, cell, lambda: self.here.generation(config)
         )
         if run is None:
             return state, ""
         self._look()
-        name = self.here.set_of(self._contents[key])
+        name = self.here.set_of(content)
         if name is None:
             raise CellFailedError(
                 f"run {run.id} is finished but its set is not here: resume the experiment to make"
                 " it again"
             )
-        return state, name
+        return replace(state, content=content), name
+
+    def _trained_before(self, was: CellState) -> bool:
+        """Whether an earlier sitting had finished the training on a set."""
+        run = self.here.run(was.train) if was.train else None
+        return run is not None and run.state == "finished"
 
     def _part(self, name: str, wish: Select | PseudoLabel, seed: int) -> None:
         from cdp.tasks.pseudo_labels import pseudo_label
@@ -266,13 +292,9 @@ class Coordinator:
         not finished. Raises CellFailedError where it never will be."""
         run = self._current(state.run, kind) or find()
         if run is None:
-            if self._busy() >= self.crew.children:
+            if self._free < 1:
                 return replace(state, run="", share=0.0), None
-            name = free_name(TASKS[kind], cell.name(self.session.name))
-            run_id = launch(TASKS[kind], config, name, command=self.crew.command)
-            self.mine.add(run_id)
-            self._look()
-            return replace(state, stage=kind, run=run_id, share=0.0), None
+            return self._start(state, kind, config, cell, find), None
         if run.state == "finished":
             was = self._was(state)
             known = run.id in self.mine or run.id in (state.run, was.train, was.evaluate)
@@ -284,6 +306,26 @@ class Coordinator:
             self._again(run)
         share = run.progress.share if run.progress else 0.0
         return replace(state, stage=kind, run=run.id, share=round(share, 3)), None
+
+    def _start(
+        self,
+        state: CellState,
+        kind: Any,
+        config: Frozen,
+        cell: Cell,
+        find: Callable[[], Run | None],
+    ) -> CellState:
+        """The state with a new run at work, unless another experiment has just begun the same."""
+        with FileLock(paths.runs_dir() / ".experiments.lock"):
+            self._look()
+            if find() is not None:
+                return state
+            name = free_name(TASKS[kind], cell.name(self.session.name))
+            run_id = launch(TASKS[kind], config, name, command=self.crew.command)
+        self.mine.add(run_id)
+        self._free -= 1
+        self._look()
+        return replace(state, stage=kind, run=run_id, share=0.0)
 
     def _current(self, run_id: str, kind: str) -> Run | None:
         """The run that was last seen at this work; None where it is gone."""
@@ -301,14 +343,14 @@ class Coordinator:
         what ended itself, failed, or was stopped by hand."""
         if halted(run):
             raise CellFailedError(f"run {run.id} ended itself: {run.error}")
-        lately = (run.ended or 0.0) >= self._since
+        lately = (run.ended or 0.0) >= self._since and run.id not in self._stopped
         if run.state == "stopped" and lately and run.id not in self._shared():
             raise CellFailedError(
                 f"run {run.id} was stopped by hand: resume the experiment to go on with it"
             )
         if run.state == "failed" and lately:
             raise CellFailedError(f"run {run.id} failed: {run.error or 'its log says why'}")
-        if self._busy() >= self.crew.children:
+        if self._free < 1:
             return
         self._tries[run.id] += 1
         if self._tries[run.id] > TRIES:
@@ -321,6 +363,7 @@ class Coordinator:
         except InputError:
             return  # somebody else was faster
         self.mine.add(run.id)
+        self._free -= 1
 
     def _busy(self) -> int:
         """Children of ours at work."""
@@ -348,7 +391,8 @@ class Coordinator:
     def _stop_children(self) -> None:
         """What another experiment waits for goes on."""
         self._look()
-        for run_id in self.mine - self._shared():
+        self._stopped |= self.mine - self._shared()
+        for run_id in self._stopped & self.mine:
             try:
                 stop(run_id)
             except MissingError:
@@ -381,7 +425,11 @@ class Coordinator:
         write_cells(
             self.session.folder,
             self.states.values(),
-            {"crew": [self.crew.children, self.crew.threads], "spent": spent},
+            {
+                "crew": [self.crew.children, self.crew.threads],
+                "spent": spent,
+                "stopped": sorted(self._stopped),
+            },
         )
 
     def _out_of_time(self) -> bool:

@@ -4,6 +4,8 @@ stop."""
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -140,6 +142,7 @@ class Search:
         from optuna.storages.journal import JournalFileBackend
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self.folder.mkdir(parents=True, exist_ok=True)
         one = len(self.config.objective) == 1
         directions: list[Literal["minimize", "maximize"]] = [
@@ -161,13 +164,23 @@ class Search:
         return wanted
 
     def finished(self, states: States) -> bool:
-        return all(trial.state.is_finished() for trial in self.study.get_trials(deepcopy=False))
+        trials = self.study.get_trials(deepcopy=False)
+        return len(trials) >= self._count and all(trial.state.is_finished() for trial in trials)
+
+    @property
+    def _count(self) -> int:
+        """Trials in all: a grid has no more than its cells."""
+        lists = [c for c in self.config.search.values() if isinstance(c, list)]
+        cells = math.prod(map(len, lists))
+        return (
+            min(self.config.trials, cells) if self.config.sampler == "grid" else self.config.trials
+        )
 
     def _trials(self) -> list[Any]:
         """All trials, with new ones asked for while some are left and few are open."""
         trials = self.study.get_trials(deepcopy=False)
         open_trials = sum(not trial.state.is_finished() for trial in trials)
-        while len(trials) < self.config.trials and open_trials < AHEAD:
+        while len(trials) < self._count and open_trials < AHEAD:
             trial = self.study.ask()
             for name, choices in self.config.search.items():
                 _suggest(trial, name, choices)

@@ -17,7 +17,8 @@ behind."""
 
 @dataclass(frozen=True)
 class CellState:
-    """One arm under one seed. set: of its images, "" while there is none; train, evaluate: ids of
+    """One arm under one seed. set: of its images, "" while there is none, and content: what
+    names it whatever it is called; train, evaluate: ids of
     runs; reused: stages that were here already; run: the id of the run that works on it now, and
     share: how far that is; error: why it failed. measured: figures of its set by name, as shares
     but for separation and Frechet distance."""
@@ -26,6 +27,7 @@ class CellState:
     seed: int
     stage: Stage = "waiting"
     set: str = ""
+    content: str = ""
     train: str = ""
     evaluate: str = ""
     run: str = ""

@@ -80,14 +80,17 @@ def main(
     except Timeout:
         logger.error("another process works on %s already", folder)
         return 1
-    give_way()
-    _sign(folder)
-    reporter = Reporter(folder)
-    run = read_run(folder)
-    tracker = track(run)
-    ending = _ending(lambda: _in_turn(run, tasks, reporter, tracker))
-    reporter.end(ending.state, ending.error, ending.result)
-    tracker.finish(ending.state, ending.error, ending.result)
+    try:
+        give_way()
+        _sign(folder)
+        reporter = Reporter(folder)
+        run = read_run(folder)
+        tracker = track(run)
+        ending = _ending(lambda: _in_turn(run, tasks, reporter, tracker))
+        reporter.end(ending.state, ending.error, ending.result)
+        tracker.finish(ending.state, ending.error, ending.result)
+    finally:
+        lock.release()
     return ending.code
 
 
