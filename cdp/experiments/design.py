@@ -153,7 +153,7 @@ class Search:
             study_name="experiment",
             load_if_exists=True,
             directions=directions,
-            sampler=_sampler(self.config),
+            sampler=_sampler(self.config, 0),
             pruner=optuna.pruners.WilcoxonPruner() if one else optuna.pruners.NopPruner(),
         )
 
@@ -181,6 +181,8 @@ class Search:
         trials = self.study.get_trials(deepcopy=False)
         open_trials = sum(not trial.state.is_finished() for trial in trials)
         while len(trials) < self._count and open_trials < AHEAD:
+            # By the place of the trial, so that a stop neither repeats nor changes what is asked.
+            self.study.sampler = _sampler(self.config, len(trials))
             trial = self.study.ask()
             for name, choices in self.config.search.items():
                 _suggest(trial, name, choices)
@@ -271,20 +273,20 @@ def _whole(name: str) -> bool:
     return field is not None and field.kind == "integer"
 
 
-def _sampler(config: ExperimentConfig) -> Any:
+def _sampler(config: ExperimentConfig, trial: int) -> Any:
     from optuna import samplers
 
-    seed = config.seeds[0]
+    first = config.seeds[0]
     if config.sampler == "grid":
         lists: Mapping[str, Any] = {
             name: choices for name, choices in config.search.items() if isinstance(choices, list)
         }
         if len(lists) < len(config.search):
             raise InputError("search: the grid sampler needs lists of values: write them out")
-        return samplers.GridSampler(lists, seed=seed)
+        return samplers.GridSampler(lists, seed=first)
     kinds = {
         "tpe": samplers.TPESampler,
         "gp": samplers.GPSampler,
         "nsga2": samplers.NSGAIISampler,
     }
-    return kinds[config.sampler](seed=seed)
+    return kinds[config.sampler](seed=1000 * first + trial)
