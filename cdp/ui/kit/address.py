@@ -22,11 +22,9 @@ would undo what was just typed."""
 
 @dataclass(frozen=True)
 class Param:
-    """A query parameter that is no setting of a config. name: in the address; read: its value from
-    text, raises ValueError that says what the text should be; instead: what happens then.
-
-    attribute: where a page's state keeps the value, its name where empty.
-    """
+    """A query parameter that is no setting of a config. read: its value from text, raises ValueError
+    that says what the text should be; instead: what happens then; attribute: of a page's state that
+    keeps the value, its name where empty."""
 
     name: str
     default: Any
@@ -93,8 +91,7 @@ def any_text(name: str, *, attribute: str = "", longest: int = 400) -> Param:
 
 
 def read_extras(params: Sequence[Param], texts: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Values of these parameters by attribute, taken out of ``texts``, and one sentence for each
-    text that cannot be used."""
+    """Values by attribute, taken out of ``texts``, and a sentence for each unusable text."""
     values: dict[str, Any] = {}
     notes: list[str] = []
     for param in params:
@@ -117,15 +114,13 @@ def write_extras(params: Sequence[Param], state: object) -> dict[str, str]:
 
 def read_params() -> dict[str, str]:
     """The page's own parameters, as the browser sent them."""
-    return {
-        name: value for name, value in st.query_params.to_dict().items() if name not in RESERVED
-    }
+    sent = st.query_params.to_dict()
+    return {name: value for name, value in sent.items() if name not in RESERVED}
 
 
 @dataclass
 class Address:
-    """What a session last read from the address or wrote there, and what that replaced a moment
-    ago."""
+    """What a session last read from the address or wrote there, and what that replaced just now."""
 
     params: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
@@ -133,12 +128,10 @@ class Address:
 
     def is_link(self, params: Mapping[str, str]) -> bool:
         """Whether these were opened by a person, and so tell the settings."""
-        self._left = [
-            (old, since) for old, since in self._left if self.clock() - since < ECHO_SECONDS
-        ]
-        return (
-            bool(params) and params != self.params and all(params != old for old, _ in self._left)
-        )
+        now = self.clock()
+        self._left = [item for item in self._left if now - item[1] < ECHO_SECONDS]
+        known = [self.params, *(old for old, _ in self._left)]
+        return bool(params) and params not in known
 
     def take(self, params: Mapping[str, str]) -> None:
         """These are the parameters now."""
@@ -149,11 +142,10 @@ class Address:
     def write(self, params: Mapping[str, str]) -> None:
         """Bring the browser's address in line."""
         self.take(params)
-        current = st.query_params.to_dict()
         if read_params() != self.params:
-            st.query_params.from_dict(
-                {name: value for name, value in current.items() if name in RESERVED} | self.params
-            )
+            sent = st.query_params.to_dict()
+            reserved = {name: sent[name] for name in RESERVED if name in sent}
+            st.query_params.from_dict(reserved | self.params)
 
 
 class Linked(Protocol):

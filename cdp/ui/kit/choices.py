@@ -124,12 +124,11 @@ class Choices:
     @cached_property
     def imported(self) -> tuple[str, ...]:
         """Saved sets that can stand in for real images, test halves of others left out."""
-        return tuple(
-            name
-            for name, item in self.sets.items()
-            if item.real
-            and not (name.endswith("-test") and name.removesuffix("-test") in self.sets)
-        )
+
+        def tests(name: str) -> bool:
+            return name.endswith("-test") and name.removesuffix("-test") in self.sets
+
+        return tuple(name for name, item in self.sets.items() if item.real and not tests(name))
 
     def fitting(self, name: str, info: DatasetInfo | None) -> tuple[str, ...]:
         """Saved sets that can be mixed with data set ``name``, its own images apart; those made for
@@ -217,37 +216,32 @@ class Choices:
         titles = [entry.title for entry in entries]
 
         def place(entry: Listed) -> tuple[bool, int]:
-            known = entry.name in _ROLES
-            return not entry.name.startswith(TRAINED), (
-                _ROLES.index(entry.name) if known else len(_ROLES)
-            )
+            rank = _ROLES.index(entry.name) if entry.name in _ROLES else len(_ROLES)
+            return not entry.name.startswith(TRAINED), rank
+
+        def title(entry: Listed) -> str:
+            alone = titles.count(entry.title) == 1
+            return entry.title if alone else f"{entry.title} ({entry.name.removeprefix(TRAINED)})"
 
         return {
-            entry.name: ClassifierChoice(
-                f"{entry.title} ({entry.name.removeprefix(TRAINED)})"
-                if titles.count(entry.title) > 1
-                else entry.title,
-                _trained_for(entry.card),
-            )
+            entry.name: ClassifierChoice(title(entry), _trained_for(entry.card))
             for entry in sorted(entries, key=place)
         }
 
     def shipped_and_own(self) -> dict[str, str]:
         """Encoders as models to evaluate -> title: shipped ones before own, robust ones first."""
-        named: dict[str, str] = {}
-        for whose in ("shipped", "own"):
-            for dataset in sorted(self.encoders):
-                entries = [
-                    entry
-                    for entry in self.encoders[dataset]
-                    if not entry.name.startswith(TRAINED)
-                    and entry.folder.is_relative_to(paths.ASSETS) == (whose == "shipped")
-                ]
-                for entry in sorted(entries, key=lambda entry: entry.card.get("kind") != "robust"):
-                    title = str(entry.card.get("dataset_title") or dataset)[:80]
-                    source = written_path(entry.folder)
-                    named[source] = f"{entry.name} encoder of {title} ({whose})"
-        return named
+        entries = [
+            (not entry.folder.is_relative_to(paths.ASSETS), dataset, entry)
+            for dataset in self.encoders
+            for entry in self.encoders[dataset]
+            if not entry.name.startswith(TRAINED)
+        ]
+        entries.sort(key=lambda item: (*item[:2], item[2].card.get("kind") != "robust"))
+        return {
+            written_path(entry.folder): f"{entry.name} encoder of"
+            f" {str(entry.card.get('dataset_title') or dataset)[:80]} ({('shipped', 'own')[own]})"
+            for own, dataset, entry in entries
+        }
 
 
 def read_choices() -> Choices:

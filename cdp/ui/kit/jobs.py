@@ -38,22 +38,16 @@ def _rows() -> None:
         return
     with st.container(key="jobs", gap=None):
         for ticket in line[:ROWS]:
-            with st.container(
-                horizontal=True, vertical_alignment="center", gap="small", key=f"job_{ticket.id}"
-            ):
-                st.html(
-                    tag(
-                        "div",
-                        tag("span", ticket.title, cls="cdp-job-title"),
-                        tag("span", where(ticket), cls="cdp-job-where"),
-                        "" if ticket.state == "queued" else _bar(ticket.progress),
-                        cls="cdp-job",
-                    ),
-                    width="stretch",
-                )
+            key = ticket.id
+            place = st.container(horizontal=True, vertical_alignment="center", key=f"job_{key}")
+            with place:
+                title = tag("span", ticket.title, cls="cdp-job-title")
+                stands = tag("span", where(ticket), cls="cdp-job-where")
+                bar = "" if ticket.state == "queued" else _bar(ticket.progress)
+                st.html(tag("div", title, stands, bar, cls="cdp-job"), width="stretch")
                 st.button(
                     "Cancel",
-                    key=f"job_cancel_{ticket.id}",
+                    key=f"job_cancel_{key}",
                     type="tertiary",
                     on_click=ticket.cancel,
                     disabled=ticket.state == "stopping",

@@ -140,11 +140,10 @@ def to_link(
     form = settings.form
     plain = form.plain(settings.base if form.start else "")
     started = {PRESET: settings.base} if form.start and settings.base != form.start else {}
-    changed_values = {
-        name: written(value)
-        for name, value in settings.flat.items()
-        if name not in form.hidden
-        and (every or name in always or value != plain[name])
-        and not form.unsaid(name, value)
-    }
-    return started | changed_values | write_extras(form.params, settings)
+
+    def said(name: str, value: Any) -> bool:
+        moved = every or name in always or value != plain[name]
+        return moved and name not in form.hidden and not form.unsaid(name, value)
+
+    flat = {name: written(value) for name, value in settings.flat.items() if said(name, value)}
+    return started | flat | write_extras(form.params, settings)

@@ -41,22 +41,19 @@ def sheet_png(
     """A grid of ``images`` (N,H,W,C) uint8, C 1 or 3, as PNG bytes with ``settings`` in its
     metadata.
 
-    settings: leaves of GenerateConfig, None for images that were not generated here; columns:
-    images a row, about square by default; scale: screen pixels per image pixel, without smoothing;
-    gap: in screen pixels; texts: further metadata by keyword. Raises InputError for other shapes, none or more than 4096 images, and
-    settings that are not JSON or over 64 KiB.
+    settings: leaves of GenerateConfig, None for images that were not generated here; columns: about
+    square by default; scale: screen pixels per image pixel; gap: in screen pixels; texts: further
+    metadata by keyword. Raises InputError for other shapes, none or too many images, and settings
+    that cannot be written.
     """
     from PIL import Image, PngImagePlugin
 
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3):
-        raise InputError(
-            f"a sheet takes uint8 images of shape (N,H,W,1 or 3), not {images.dtype}"
-            f" {images.shape}: convert them first"
-        )
+        given = f"{images.dtype} {images.shape}: convert them first"
+        raise InputError(f"a sheet takes uint8 images of shape (N,H,W,1 or 3), not {given}")
     if not 1 <= len(images) <= MAX_IMAGES:
-        raise InputError(
-            f"a sheet shows 1 to {MAX_IMAGES} images, not {len(images)}: choose a part of the set"
-        )
+        given = f"{len(images)}: choose a part of the set"
+        raise InputError(f"a sheet shows 1 to {MAX_IMAGES} images, not {given}")
     columns = min(columns or max(1, round(len(images) ** 0.5)), len(images))
     grid = tile(images, columns, scale=scale, gap=gap)
     text = PngImagePlugin.PngInfo()
@@ -96,35 +93,30 @@ def _encode(settings: dict[str, Any]) -> str:
     try:
         text = json.dumps({"version": VERSION, "settings": settings}, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"these settings cannot be written as JSON ({error}): give plain finite values"
-        ) from error
+        why = f"({error}): give plain finite values"
+        raise InputError(f"these settings cannot be written as JSON {why}") from error
     if len(text.encode()) > MAX_TEXT:
-        raise InputError(
-            f"these settings take over {MAX_TEXT // 1024} KiB: shorten the names in them"
-        )
+        limit = f"{MAX_TEXT // 1024} KiB"
+        raise InputError(f"these settings take over {limit}: shorten the names in them")
     return text
 
 
 def _config(text: str) -> GenerateConfig:
+    whose = "this PNG's settings"
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"this PNG's settings are not valid JSON: {REMEDY}") from error
+        raise InputError(f"{whose} are not valid JSON: {REMEDY}") from error
     if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
-        raise InputError(f"this PNG's settings lack the part named 'settings': {REMEDY}")
-    if content.get("version") != VERSION:
-        raise InputError(
-            f"this PNG's settings are of version {str(content.get('version'))[:20]!r}, this app"
-            f" reads {VERSION}: update the app, or {REMEDY}"
-        )
-    unknown = sorted(set(content["settings"]) - set(flatten(GenerateConfig())))
-    if unknown:
-        raise InputError(
-            f"this PNG's settings name {unknown[0][:40]!r}, which this app does not know: update"
-            f" the app, or {REMEDY}"
-        )
+        raise InputError(f"{whose} lack the part named 'settings': {REMEDY}")
+    newer = f"update the app, or {REMEDY}"
+    if (version := content.get("version")) != VERSION:
+        reads = f"this app reads {VERSION}: {newer}"
+        raise InputError(f"{whose} are of version {str(version)[:20]!r}, {reads}")
+    if unknown := sorted(set(content["settings"]) - set(flatten(GenerateConfig()))):
+        name = f"{unknown[0][:40]!r}, which this app does not know"
+        raise InputError(f"{whose} name {name}: {newer}")
     try:
         return unflatten(content["settings"])
     except InputError as error:
-        raise InputError(f"this PNG's settings cannot be used: {error}") from error
+        raise InputError(f"{whose} cannot be used: {error}") from error

@@ -182,20 +182,13 @@ def span(name: str, low: Field, high: Field, settings: Settings[Any]) -> None:
     key = settings.key(name)
 
     def moved() -> None:
-        bottom, top = st.session_state[key]
-        settings.put(low.name, bottom)
-        settings.put(high.name, top)
+        for part, value in zip((low, high), st.session_state[key], strict=True):
+            settings.put(part.name, value)
 
-    st.slider(
-        f"{name.capitalize()} :gray[{low.unit}]",
-        low.low,
-        high.high,
-        (settings.flat[low.name], settings.flat[high.name]),
-        step=0.01,
-        key=key,
-        on_change=moved,
-        help=f"{high.tooltip}\n\n{low.tooltip}",
-    )
+    label, about = f"{name.capitalize()} :gray[{low.unit}]", f"{high.tooltip}\n\n{low.tooltip}"
+    value = settings.flat[low.name], settings.flat[high.name]
+    more: dict[str, Any] = {"step": 0.01, "key": key, "on_change": moved, "help": about}
+    st.slider(label, low.low, high.high, value, **more)
 
 
 def number_of(field: Field, settings: Settings[Any]) -> None:
