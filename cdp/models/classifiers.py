@@ -120,9 +120,16 @@ class _Residual(nn.Module):
         return x + F.silu(self.conv(x))
 
 
+def _kaiming(weight: Tensor, **options: Any) -> None:
+    """Drawn at random; not where there is no memory, as that would import torch._dynamo, which
+    takes longer than all the rest of loading a network."""
+    if not weight.is_meta:
+        nn.init.kaiming_normal_(weight, **options)
+
+
 def _biased(before: int, after: int, *, stride: int) -> nn.Conv2d:
     conv = nn.Conv2d(before, after, 3, stride=stride, padding=1)
-    nn.init.kaiming_normal_(conv.weight)
+    _kaiming(conv.weight)
     assert conv.bias is not None  # it has one by default
     nn.init.zeros_(conv.bias)
     return conv
@@ -246,7 +253,7 @@ class _Block(nn.Module):
 def _conv(before: int, after: int, size: int, *, stride: int = 1) -> nn.Conv2d:
     """Without a bias, which the normalisation after it would take away again."""
     conv = nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False)
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    _kaiming(conv.weight, mode="fan_out", nonlinearity="relu")
     return conv
 
 

@@ -1,13 +1,10 @@
-"""evaluate as a process, on a network and a data set small enough for seconds."""
+"""evaluate as a person uses it, on a network and a data set small enough for seconds."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,11 +14,15 @@ import pytest
 
 from cdp.cli.owncode import own_network
 from cdp.errors import InputError
-from cdp.paths import ROOT, runs_dir
+from cdp.paths import runs_dir
+from cdp.work.registry import TASKS
 from cdp.values.evaluation import OUTCOMES, read_outcomes, read_report, report_json
 from cdp.values.text import share_text
+from cdp.work import worker
 from tests.cli.command import cdp, cdp_json, words
 from tests.tasks.evaluating_world import make_data, make_run
+from tests.work.inprocess import here as here
+from tests.work.stub_worker import Untracked
 
 FEW = ("--count", "24", "--no-curve", "--no-unseen", "--no-masking")
 OWN = """
@@ -40,7 +41,7 @@ def nothing():
 
 
 @pytest.fixture(autouse=True)
-def world(cdp_home: Path) -> Path:
+def world(here: None) -> Path:
     make_data()
     return make_run()
 
@@ -89,23 +90,18 @@ def test_a_training_is_evaluated_by_name_and_every_export_says_the_same(
     assert f"{share_text(main['robust']['value'])}" in cdp("runs", "--kind", "evaluate")
 
 
-def test_killed_in_the_middle_it_goes_on_to_the_same_outcome_for_every_image(world: Path) -> None:
-    settings = ("--attack", "autoattack", "--epsilon", "0.3", "--batch", "6", *FEW)
-    whole = read_outcomes(Path(cdp_json("evaluate", world.name, *settings)["outcomes"]))
-    started = json.loads(
-        cdp("evaluate", world.name, *settings, *words("--background --json --name second"))
+def test_stopped_in_the_middle_it_goes_on_to_the_same_outcome_for_every_image(world: Path) -> None:
+    settings = words("--attack pgd --steps 50 --restarts 1 --epsilon 0.3 --batch 3")
+    whole = read_outcomes(Path(cdp_json("evaluate", world.name, *settings, *FEW)["outcomes"]))
+    started = cdp_json(
+        "evaluate", world.name, *settings, *FEW, *words("--background --name second")
     )
-    folder = runs_dir() / started["run"]
-    deadline = time.monotonic() + 60
-    while not list((folder / "state").glob("suite-best.npz")):
+    folder, deadline = runs_dir() / started["run"], time.monotonic() + 60
+    while not (folder / "state" / "suite-best.npz").exists():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
-    pid = json.loads((folder / "process.json").read_text())["pid"]
-    os.kill(pid, signal.SIGKILL)
-    while cdp_json("show", "second")["state"] == "running":
-        assert time.monotonic() < deadline
-    again = cdp_json("resume", "second", "--wait")
-    assert again["state"] == "finished"
+        time.sleep(0.005)
+    assert cdp_json("stop", "second")["state"] == "stopped"
+    assert cdp_json("resume", "second", "--wait")["progress"]["resumed_from"] > 0
     parts = read_outcomes(folder / OUTCOMES)
     for name in ("clean", "attacked", "broken_by"):
         assert np.array_equal(getattr(parts.of["best"], name), getattr(whole.of["best"], name))
@@ -115,35 +111,23 @@ def test_a_network_of_ones_own_is_imported_by_this_command_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mynets.py").write_text(OWN)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(ROOT))))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "mynets", raising=False)
     own = ("--dataset", "small", "--epsilon", "0.05", "--attack", "quick", *FEW)
     final = cdp_json("evaluate", "--model", "mynets:network", *own)
-    assert (
-        final["state"] == "finished" and final["report"]["model"]["source"] == "code:mynets:network"
+    assert (final["state"], final["report"]["model"]["source"]) == (
+        "finished",
+        "code:mynets:network",
     )
-    assert (
-        final["robust_accuracy"]
-        == cdp_json(*words("evaluate 20260101-000000-abcdef --attack quick"), *FEW)[
-            "robust_accuracy"
-        ]
-    )
+    other = cdp_json(*words("evaluate 20260101-000000-abcdef --attack quick"), *FEW)
+    assert final["robust_accuracy"] == other["robust_accuracy"]
     assert "no such weights" in cdp("evaluate", "--model", "mynets:broken", *own, code=2)
     # A worker, as the app starts one, does not import it.
     config = json.loads((Path(final["folder"]) / "config.json").read_text())
     folder = runs_dir() / "20260102-000000-abcdef"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config | {"name": "again"}))
-    done = subprocess.run(
-        [sys.executable, "-m", "cdp.tasks.worker", str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 2
+    assert worker.main(folder, TASKS, Untracked) == 2
     assert "is your own code" in json.loads((folder / "status.json").read_text())["error"]
 
 

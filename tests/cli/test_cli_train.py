@@ -1,4 +1,4 @@
-"""train, runs, show, stop, resume and logs as processes, on a real training of a data set small
+"""train, runs, show, stop, resume and logs as a person uses them, on a real training of a data set small
 enough for seconds."""
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import yaml
 
+from cdp import paths
 from cdp.config.presets import TRAIN_PRESETS
 from cdp.config.train import overlaid
 from cdp.data.sets import save_set
 from cdp.paths import ROOT
 from tests.cli.command import cdp, cdp_json, words
+from tests.work.inprocess import here as here
 
 TINY = {
     "dataset": "toys",
@@ -54,7 +56,9 @@ def config_file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config_file: str) -> None:
+def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(
+    config_file: str, here: None
+) -> None:
     final = cdp_json(
         "train", config_file, *words("--synthetic made --fraction 0.5 --seed 3 --name tiny --wait")
     )
@@ -63,15 +67,14 @@ def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config
     for accuracies in (final, final["best"], final["last"]):
         assert 0 <= accuracies["robust_accuracy"] <= accuracies["clean_accuracy"] <= 1
     assert final["metrics"]["synthetic_images"] == final["metrics"]["images"] / 2
-    shown = cdp_json("show", "tiny")
-    assert shown == final
+    assert cdp_json("show", "tiny") == final
     assert cdp_json("runs")["runs"] == [final]
     assert cdp_json("runs", "--kind", "generate")["runs"] == []
-    told = cdp("show", final["run"][:15])
-    assert f"best: step {final['best']['step']}, epoch {final['best']['epoch']}" in told
+    read = cdp("show", final["run"][:15])
+    assert f"best: step {final['best']['step']}, epoch {final['best']['epoch']}" in read
     assert (final["steps"], final["images_seen"]) == (final["metrics"]["step"], 16 * final["steps"])
-    assert f"trained: {final['steps']} steps" in told
-    assert "40 validation images" in told
+    assert f"trained: {final['steps']} steps" in read
+    assert "40 validation images" in read
     assert "finished" in cdp("runs")
     # The same settings and seed without the page's file: options alone.
     options = [
@@ -86,53 +89,12 @@ def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config
         assert again[name] == final[name]
 
 
-def test_without_wait_the_run_goes_on_and_can_be_stopped_and_resumed(config_file: str) -> None:
-    begun = cdp_json("train", config_file, "--epochs", "400")
-    assert begun["state"] == "queued"
-    run = begun["run"]
-    end = time.monotonic() + 240
-    while (shown := cdp_json("show", run))["epoch"] < 1:
-        assert time.monotonic() < end, shown
-        assert shown["state"] in ("queued", "running")
-    assert shown["state"] == "running"
-    assert shown["pid"] > 0
-    assert shown["metrics"]["loss"] > 0
-    stopped = cdp_json("stop", run)
-    assert (stopped["state"], stopped["pid"]) == ("stopped", None)
-    assert "resume it to go on" in cdp("logs", run)
-    assert "only a run that failed" not in cdp("resume", run)
-    waiting = subprocess.Popen(
-        [sys.executable, "-m", "cdp", "logs", run, "--follow"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    cdp("stop", run)
-    assert "resume it to go on" in waiting.communicate(timeout=60)[0]
-    assert waiting.returncode == 0
-    stopped_again = cdp_json("show", run)
-    assert stopped_again["epoch"] >= stopped["epoch"]
-
-
-def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "cdp",
-        "train",
-        config_file,
-        "--epochs",
-        "400",
-        "--name",
-        "long",
-        "--wait",
-        "--json",
-    ]
-    # As from a terminal: a test run in the background has Ctrl-C switched off, and children inherit
-    # that.
+def process(*args: str) -> subprocess.Popen[str]:
+    """``python -m cdp`` as from a terminal: a test run in the background has Ctrl-C switched off,
+    and children inherit that."""
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    waiting = subprocess.Popen(
-        command,
+    begun = subprocess.Popen(
+        [sys.executable, "-m", "cdp", *args],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -140,15 +102,38 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     signal.signal(signal.SIGINT, before)
+    return begun
+
+
+def test_ctrl_c_ends_the_waiting_and_the_run_goes_on_is_stopped_followed_and_resumed(
+    config_file: str, request: pytest.FixtureRequest
+) -> None:
+    waiting = process("train", config_file, *words("--epochs 400 --name long --wait --json"))
     end = time.monotonic() + 240
-    while not any(run["state"] == "running" for run in cdp_json("runs")["runs"]):
-        assert time.monotonic() < end
+    while not (paths.runs_dir().exists() and (listed := cdp_json("runs")["runs"])) or (
+        listed[0]["epoch"] < 1
+    ):
+        assert time.monotonic() < end and waiting.poll() is None
+        time.sleep(0.1)
     waiting.send_signal(signal.SIGINT)
     out, said = waiting.communicate(timeout=60)
     assert (out, waiting.returncode) == ("", 130)
     assert "the run goes on" in said
-    assert cdp_json("show", "long")["state"] == "running"
-    cdp("stop", "long")
+    shown = cdp_json("show", "long")
+    assert (shown["state"], shown["pid"] > 0, shown["metrics"]["loss"] > 0) == (
+        "running",
+        True,
+        True,
+    )
+    following = process("logs", "long", "--follow")
+    stopped = cdp_json("stop", "long")
+    assert (stopped["state"], stopped["pid"]) == ("stopped", None)
+    assert "resume it to go on" in cdp("logs", "long")
+    assert "resume it to go on" in following.communicate(timeout=60)[0]
+    assert following.returncode == 0
+    request.getfixturevalue("here")
+    assert "only a run that failed" not in cdp("resume", "long")
+    assert cdp_json("stop", "long")["epoch"] >= stopped["epoch"]
 
 
 @pytest.mark.parametrize(

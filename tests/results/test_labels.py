@@ -11,13 +11,10 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from cdp.config.train import TrainConfig
-from cdp.data.sets import save_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.paths import ROOT
 from cdp.results import labels
@@ -26,11 +23,7 @@ from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import get_run
 from cdp.work.registry import TASKS
 from tests.ui.train_runs import train_run
-from tests.work.processes import REAL, done, until
-
-TINY: dict[str, Any] = {"dataset": "toys", "held_out": 40, "epochs": 4, "batch": 8}
-TINY |= {"attack_steps": 2, "validation_steps": 2, "epsilon": 0.03}
-CONFIG = TrainConfig(**TINY, precision="fp32", overfitting="notice")
+from tests.work.processes import COMMAND, done, until
 
 
 @pytest.fixture
@@ -199,17 +192,14 @@ def test_threads_and_processes_that_write_at_once_lose_nothing(folder: Path) -> 
 def test_a_training_that_is_labelled_stopped_and_resumed_goes_on_undisturbed_and_keeps_its_labels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    label = np.arange(240) % 3
-    image = np.broadcast_to((label * 80)[:, None, None, None], (240, 8, 8, 1)).astype(np.uint8)
-    save_set("toys", image, label, {"class_names": ["a", "b", "c"]})
-    run_id = launch(TASKS["train"], CONFIG, "night", command=REAL)
+    monkeypatch.setenv("STUB_SECONDS", "0.2")
+    run_id = launch(TASKS["train"], TrainConfig(epochs=4), "night", command=COMMAND)
     until(run_id, lambda run: done(run) > 0, 120)
     change_labels(run_id, star=True, note="while it runs")
     stop(run_id)
     assert until(run_id, lambda run: run.over, 10).state == "stopped"
     change_labels(run_id, add_tags=["stopped once"])
-    resume(run_id, command=REAL)
+    resume(run_id, command=COMMAND)
     finished = until(run_id, lambda run: run.over, 180)
     assert (finished.state, finished.error) == ("finished", None)
     assert finished.progress.resumed_from > 0

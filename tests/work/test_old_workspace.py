@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from cdp.cli import main
 from cdp.ui.kit.ask import side
 from tests.ui.pages import opened, served
+from tests.work.inprocess import here as here
 
 PLAIN, GUIDED = "20261130-023909-3088fd", "20261130-023919-17c800"
 ARCHIVE = Path(__file__).parents[1] / "assets" / "workspace-44f3d00.zip"
@@ -61,7 +62,7 @@ def test_sets_with_their_tags_models_and_encoders_are_there(old_home: Path) -> N
     assert entries["enc-old"] == ""
 
 
-def test_a_training_that_was_stopped_goes_on_to_its_end(old_home: Path) -> None:
+def test_a_training_that_was_stopped_goes_on_to_its_end(old_home: Path, here: None) -> None:
     assert answer("show", "stopped-old")["progress"]["done"] == 45
     cdp("resume", "stopped-old", "--wait")
     finished = answer("show", "stopped-old")

@@ -1,4 +1,4 @@
-"""A robust training as a run: killed at random moments and resumed, it ends with the record, curve
+"""A robust training as a run: killed at a random moment and resumed, it ends with the record, curve
 and weights of an unbroken one."""
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import pytest
 from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
 from cdp.work.journal import read_journal
-from cdp.work.launch import launch, resume, stop
-from cdp.work.records import Run
-from cdp.work.registry import TASKS
-from tests.work.processes import REAL, done, until
+from cdp.work.launch import launch, resume
+from cdp.work.records import Run, get_run
+from tests.work.inprocess import here as here
+from tests.work.processes import REAL, until
 
 CONFIG = TrainConfig(
     dataset="toys",
     held_out=40,
-    epochs=8,
+    epochs=4,
     validate_every="1 epoch",
     batch=8,
     attack_steps=3,
@@ -71,29 +71,24 @@ def weights(run: Run) -> dict[str, bytes]:
     }
 
 
-def test_a_training_stopped_killed_at_a_random_moment_and_resumed_equals_an_unbroken_one() -> None:
-    whole = until(launch(TASKS["train"], CONFIG, "whole", command=REAL), lambda run: run.over, 180)
-    assert (whole.state, whole.error) == ("finished", None)
-    assert [step for step, _ in curve(whole)] == list(range(1, 9))
-    assert whole.progress.unit == "steps"
-    assert record(whole)["epoch"] == 8
-
-    chance = random.Random(3)
+def test_a_training_killed_at_a_random_moment_and_resumed_equals_an_unbroken_one(
+    request: pytest.FixtureRequest,
+) -> None:
     run_id = launch(TASKS["train"], CONFIG, "broken", command=REAL)
-    until(run_id, lambda run: done(run) > 0, 120)
-    stop(run_id)
-    paused = until(run_id, lambda run: run.over, 6)
-    assert (paused.state, paused.error) == ("stopped", None)
-    resume(run_id, command=REAL)
-    before = done(paused)
-    run = until(run_id, lambda run: run.over or done(run) > before, 120)
-    assert run.progress.resumed_from > 0
-    time.sleep(chance.uniform(0, 0.3))
-    os.kill(run.pid, signal.SIGKILL)
+    until(run_id, lambda run: len(curve(run)) >= 1, 120)
+    time.sleep(random.Random(3).uniform(0, 0.3))
+    os.kill(get_run(run_id).pid, signal.SIGKILL)
     until(run_id, lambda run: run.state == "interrupted", 10)
     resume(run_id, command=REAL)
     broken = until(run_id, lambda run: run.over, 180)
     assert (broken.state, broken.error) == ("finished", None)
+    assert broken.progress.resumed_from > 0
+    request.getfixturevalue("here")
+    whole = until(launch(TASKS["train"], CONFIG, "whole"), lambda run: run.over, 180)
+    assert (whole.state, whole.error) == ("finished", None)
+    assert [step for step, _ in curve(whole)] == list(range(1, 5))
+    assert whole.progress.unit == "steps"
+    assert record(whole)["epoch"] == 4
     assert curve(broken) == curve(whole)
     assert record(broken) == record(whole)
     assert weights(broken) == weights(whole)
