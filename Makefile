@@ -12,9 +12,12 @@ sum     = $(shell cat $(1) | cksum | tr -d ' ')
 RUNTIME := $(VENV)/.runtime-$(call sum,requirements.txt)
 DEV     := $(VENV)/.dev-$(call sum,requirements.txt requirements-dev.txt requirements-oracles.txt)
 
-# One thread a process: two test processes share two cores. numba has to be told, too, or from the first UMAP on it makes OpenMP take all of them, and
-# torch's tests after it wait for each other. Files of browser tests stay whole, as each has its own server.
-TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=.
+# One thread a process, as test processes share the cores. numba has to be told, too, or from the first UMAP on it makes OpenMP take all of them,
+# and torch's tests after it wait for each other. Compiled modules are kept, whatever the user's shell says, as tests start many processes.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=. PYTHONDONTWRITEBYTECODE=
+# Each reads its own files only: the others' imports would cost it half a minute. Files of browser tests stay whole, as each has its own server.
+UNIT    := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore=tests/e2e
+BROWSER := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
 
 .PHONY: help app test unit browser lint format bench quality study coverage clean
 
@@ -24,20 +27,21 @@ help:
 app: $(RUNTIME)
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
-# Both runs always happen, so that one report names everything that fails; the last line sums them up.
+# Both at once, as browser tests wait half of their time, and both to their end, so that one report names everything that fails. The last line
+# sums them up.
 test: lint
 	@$(TEST_ENV) $(BIN)/python -m tests.browser
 	@rm -rf test-results && mkdir -p test-results
-	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not e2e" --junitxml=test-results/unit.xml || true
-	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m e2e --junitxml=test-results/browser.xml || true
+	@$(BROWSER) --junitxml=test-results/browser.xml > test-results/browser.log 2>&1 & $(UNIT) --junitxml=test-results/unit.xml; \
+	  wait; cat test-results/browser.log
 	@$(BIN)/python tests/tally.py test-results/unit.xml test-results/browser.xml
 
 unit: $(DEV)
-	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not e2e"
+	$(UNIT)
 
 browser: $(DEV)
 	$(TEST_ENV) $(BIN)/python -m tests.browser
-	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
+	$(BROWSER)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -63,7 +63,7 @@ def test_a_model_in_training_shows_sheets_and_a_stop_keeps_its_checkpoint(cdp_ho
         assert sheet["image"].shape == (6, 8, 8, 1)
         assert int(sheet["step"]) == MODEL.save_every
     stop(run_id)
-    run = until(run_id, lambda run: run.over, 6)
+    run = until(run_id, lambda run: run.over, 20)
     assert (run.state, run.error) == ("stopped", None)
     folder = training_folder(cdp_home / "models" / "mine")
     assert (folder / "state.safetensors").exists()

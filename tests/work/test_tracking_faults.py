@@ -26,7 +26,6 @@ from tests.work.mirrors import (
     steps,
     told,
     wait_for,
-    wait_until,
 )
 
 
@@ -56,12 +55,16 @@ def test_a_locked_database_costs_the_run_nothing_and_is_told_at_the_next_sync(
     assert steps(run) == list(range(1, 60))
 
 
-def test_a_database_locked_to_the_end_is_made_up_for_by_the_next_worker(mirror_home: Path) -> None:
+def test_a_database_locked_to_the_end_is_made_up_for_by_the_next_worker(
+    mirror_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = make_run(
         mirror_home, kind="generate", state="finished", ended=1.7e9 + 30, result={"n": 7}
     )
     mirror_whole(other := make_run(mirror_home, "20260101-000000-other"))
     journal_of(run, 1, 5)
+    assert tracking.FINISH_SECONDS <= 10
+    monkeypatch.setattr(tracking, "FINISH_SECONDS", 3.0)
     with holding(mirror_home / "mlflow" / "mlflow.db"):
         tracker = Tracker(run)
         tracker.start()
@@ -109,9 +112,10 @@ def test_a_killed_run_is_killed_in_mlflow_too(mirror_home: Path) -> None:
 def test_a_run_that_was_deleted_here_does_not_run_for_ever_in_mlflow(mirror_home: Path) -> None:
     run, living = make_run(mirror_home), make_run(mirror_home, "20260101-000000-living")
     for each in (run, living):
+        journal_of(each, 1, 1)
         tracker = Tracker(each)
         tracker.start()
-        wait_until(lambda each=each: told(each).get("run") is not None)
+        wait_for(each, step=1)
     (mirror_home / "trash").mkdir()
     run.folder.rename(mirror_home / "trash" / run.id)
     living_worker = make_run(mirror_home, "20260102-000000-worker")
@@ -197,7 +201,7 @@ def test_a_damaged_database_is_said_once_and_stops_nothing(
     tracker.start()
     tracker.sync()
     tracker.finish("finished")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warned) == 1 and "file is not a database" in warned[0]
 
@@ -234,9 +238,9 @@ def test_sync_returns_at_once_also_while_mlflow_is_being_imported(mirror_home: P
     code = (
         "import json, sys, time; from cdp.work.journal import Journal; from cdp.work.records import"
         " get_run\nfrom cdp.work.tracking import Tracker\nrun = get_run(sys.argv[1]); tracker ="
-        " Tracker(run); tracker.start(); times = []\nfor _ in range(200):\n    began ="
+        " Tracker(run); tracker.start(); times = []\nfor _ in range(100):\n    began ="
         " time.perf_counter(); tracker.sync(); times.append(time.perf_counter() - began);"
-        " time.sleep(0.02)\nprint(json.dumps([sorted(times)[100], sum(times), 'mlflow' in"
+        " time.sleep(0.02)\nprint(json.dumps([sorted(times)[50], sum(times), 'mlflow' in"
         " sys.modules])); tracker.finish('finished')"
     )
     done = subprocess.run(
@@ -246,4 +250,3 @@ def test_sync_returns_at_once_also_while_mlflow_is_being_imported(mirror_home: P
     assert imported
     assert median < 0.001
     assert total < 1.0
-    assert tracking.FINISH_SECONDS <= 10
