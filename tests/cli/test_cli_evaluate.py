@@ -15,10 +15,10 @@ import pytest
 from cdp.cli.owncode import own_network
 from cdp.errors import InputError
 from cdp.paths import runs_dir
-from cdp.work.registry import TASKS
 from cdp.values.evaluation import OUTCOMES, read_outcomes, read_report, report_json
 from cdp.values.text import share_text
 from cdp.work import worker
+from cdp.work.registry import TASKS
 from tests.cli.command import cdp, cdp_json, words
 from tests.tasks.evaluating_world import make_data, make_run
 from tests.work.inprocess import here as here

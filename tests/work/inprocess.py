@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cdp.work.registry import TASKS
 from cdp.work import worker
 from cdp.work.launchers import LAUNCHERS
 from cdp.work.records import STOP
+from cdp.work.registry import TASKS
 from tests.work.stub_worker import Untracked
 
 
@@ -50,10 +50,7 @@ def here(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     launcher = Here()
     monkeypatch.setitem(LAUNCHERS, "here", launcher)
     monkeypatch.setenv("CDP_LAUNCHER", "here")
-    monkeypatch.setenv(
-        "CUDA_VISIBLE_DEVICES", ""
-    )  # set back afterwards, whatever a run makes of it
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(worker, "pin_device", lambda slot: None)
     monkeypatch.setattr(worker, "give_way", lambda: None)
     monkeypatch.setattr(worker, "_GRACE_SECONDS", float("inf"))
     monkeypatch.setattr("cdp.cli.runs.POLL_SECONDS", 0.02)

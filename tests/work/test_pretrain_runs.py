@@ -20,7 +20,6 @@ from cdp.models.encoders import load_encoder
 from cdp.models.pipelines import load_pipeline
 from cdp.tasks.pretrain import run as pretrain_run
 from cdp.tasks.pretrain.run import POINTS, LossCurve, epoch_windows
-from cdp.work.registry import TASKS
 from cdp.work.journal import Journal, read_journal
 from cdp.work.launch import delete, launch, stop
 from cdp.work.records import Run, get_run

@@ -16,8 +16,8 @@ from cdp.errors import Cancelled
 from cdp.models.denoiser import build_unet
 from cdp.models.pipelines import save_pipeline
 from cdp.tasks.generate import generate_set
-from cdp.work.registry import TASKS
 from cdp.work.live import Engine
+from cdp.work.registry import TASKS
 from cdp.work.session import Progress, Session
 from cdp.work.task import lazy
 

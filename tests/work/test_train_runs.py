@@ -18,6 +18,7 @@ from cdp.data.sets import save_set
 from cdp.work.journal import read_journal
 from cdp.work.launch import launch, resume
 from cdp.work.records import Run, get_run
+from cdp.work.registry import TASKS
 from tests.work.inprocess import here as here
 from tests.work.processes import REAL, until
 
