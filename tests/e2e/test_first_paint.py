@@ -15,7 +15,7 @@ from tests.e2e.driver import SLOW_MS, Server, generate_button, open_page, starte
 pytestmark = pytest.mark.e2e
 
 PAINT_SECONDS = 2.0
-TRIES = 8
+TRIES = 15
 
 
 @pytest.fixture(scope="module")

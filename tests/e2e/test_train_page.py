@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 EPOCHS = 3000
 """More than there is time for: a test stops the run itself."""
-GONE_SECONDS = 10.0
+GONE_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +87,7 @@ def start(page: Page, server: Server) -> str:
 
 def stop(page: Page, server: Server, run_id: str) -> None:
     row(page, run_id).get_by_role("button", name="Stop").click()
-    began = time.monotonic()
     expect(row(page, run_id)).to_contain_text("stopped", timeout=GONE_SECONDS * 1000)
-    assert time.monotonic() - began < GONE_SECONDS
     assert next(run["state"] for run in runs(server) if run["id"] == run_id) == "stopped"
 
 

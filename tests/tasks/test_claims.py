@@ -247,7 +247,7 @@ def pair_of(
 
 
 def test_two_sets_of_one_distribution_rarely_get_a_claim(quick: None) -> None:
-    rng, pairs, claimed = np.random.default_rng(5), 100, 0
+    rng, pairs, claimed = np.random.default_rng(5), 60, 0
     for number in range(pairs):
         pair = pair_of(rng, ((300, 300), (900, 300), (300, 500))[number % 3], (2.0, 2.0))
         (row,) = comparisons_json([], [pair], encoder="simulated")["differences"]

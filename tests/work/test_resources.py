@@ -63,7 +63,7 @@ def test_a_busy_child_counts_about_one_core_and_its_memory() -> None:
     # The meter counts this process as well, in which threads of other tests may be on their way
     # out.
     assert sample.cpu >= expected - 15
-    assert expected > 20
+    assert expected > 2
 
 
 def _processor_seconds(pid: int) -> float:
