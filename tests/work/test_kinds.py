@@ -87,7 +87,7 @@ def test_a_training_on_what_is_not_here_is_refused_and_starts_nothing() -> None:
 
 def test_an_unknown_kind_lists_the_kinds() -> None:
     with pytest.raises(
-        InputError, match="choose one of generate, train, evaluate, pretrain, pretrain-encoder"
+        InputError, match="choose one of generate, train, evaluate, experiment, pretrain"
     ):
         run_task("bake")
 
