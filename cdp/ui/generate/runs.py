@@ -34,7 +34,14 @@ def generation_runs(title: str, *, unfinished: bool = False) -> None:
 
     hint = "filter by name, state, model, loss or seed"
     runs = RunList(
-        "generate", title, "batch", hint, lambda run: facts(run.config), size=5, runs=listed
+        "generate",
+        title,
+        "batch",
+        hint,
+        lambda run: facts(run.config),
+        size=5,
+        runs=listed,
+        removable=lambda run: run.state != "finished",
     )
     if not listed():
         said()
