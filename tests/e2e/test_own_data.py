@@ -54,7 +54,7 @@ def trained(fresh: Server, marks: Path, context: BrowserContext) -> Iterator[Pag
     page.get_by_text("Settings of the diffusion model").click()
     for name, value in (
         ("encoder_epochs", "1"),
-        ("model_steps", "100"),
+        ("model_steps", "200"),
         ("model_save_every", "20"),
         ("model_batch", "16"),
         ("model_widths", "32"),
@@ -74,7 +74,7 @@ def trained(fresh: Server, marks: Path, context: BrowserContext) -> Iterator[Pag
 
 
 def test_samples_of_every_class_are_shown_while_and_after_training(trained: Page) -> None:
-    expect(trained.get_by_text("Samples of marks at step 100")).to_be_visible(timeout=SLOW_MS)
+    expect(trained.get_by_text("Samples of marks at step 200")).to_be_visible(timeout=SLOW_MS)
     for name in CLASSES:
         # One row of real images above, one of samples below.
         expect(trained.get_by_alt_text(f"{name}, image 1", exact=True)).to_have_count(2)
