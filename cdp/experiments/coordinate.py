@@ -21,7 +21,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
 from cdp.config.train import TrainConfig
 from cdp.data.sets import is_saved, open_set
-from cdp.errors import Cancelled, CdpError, InputError, MissingError
+from cdp.errors import Cancelled, CdpError, Halted, InputError, MissingError
 from cdp.experiments.cells import Key, read_cells, read_more, write_cells
 from cdp.experiments.content import Here, generated_content, halted
 from cdp.experiments.crew import Crew, crew
@@ -66,8 +66,7 @@ class Coordinator:
         self.config, self.session = config, session
         self.states: dict[Key, CellState] = read_cells(session.folder)
         more = read_more(session.folder)
-        # Decided once: another number of threads may give other last bits.
-        self.crew = team or (Crew(*more["crew"]) if more.get("crew") else crew())
+        self._team = team or (Crew(*more["crew"]) if more.get("crew") else None)
         self.spent = float(more.get("spent", 0.0))
         self.design: Design = design_of(config, session.folder)
         self._stopped = set(more.get("stopped", ()))  # with this experiment, not by hand
@@ -89,6 +88,14 @@ class Coordinator:
         }
         self._changed = True
 
+    @property
+    def crew(self) -> Crew:
+        """Who works on the children. Decided once, when the first is started: another number of
+        threads may give other last bits."""
+        if self._team is None:
+            self._team = crew()
+        return self._team
+
     def run(self) -> dict[str, Any]:
         """Until nothing is wanted any more."""
         pairs = 0
@@ -98,10 +105,8 @@ class Coordinator:
                 self._stop_children()
                 raise Cancelled("stopped: resume it to go on")
             wanted = self.design.wanted(self.states)
-            self._free = self.crew.children - self._busy()
-            for (
-                cell
-            ) in wanted:  # the first ones go first: what ends meanwhile waits for the next turn
+            self._free = self._room()
+            for cell in wanted:
                 self._step(cell)
             if self._changed:
                 self._save()
@@ -111,7 +116,11 @@ class Coordinator:
                 break
             if self._out_of_time():
                 self._stop_children()
-                break
+                raise Halted(
+                    f"the {self.config.hours:g} hours are over: extend the experiment with more to go"
+                    " on",
+                    self._line(),
+                )
             time.sleep(POLL_SECONDS)
         self._measure_rest()
         return self._conclude()
@@ -126,6 +135,9 @@ class Coordinator:
                 f" {failed[0].error.rstrip('.')}. Resume the experiment to try them again; the rest"
                 " is kept"
             )
+        return self._line()
+
+    def _line(self) -> dict[str, Any]:
         return line_of(result_of(self.config, self.session.folder, self.session.name))
 
     # One cell
@@ -165,7 +177,11 @@ class Coordinator:
         if self.config.stage == "train":
             return replace(state, stage="done")
         asked = cell.evaluation(state.train)
-        trained = get_run(state.train)
+        try:
+            trained = get_run(state.train)
+        except MissingError:  # deleted by hand: from the beginning, with what is left
+            self._look()
+            return CellState(cell.arm, cell.seed)
         state, run = self._child(
             state,
             "evaluate",
@@ -257,6 +273,8 @@ class Coordinator:
         wait, and none to fail, unless nothing else is asked for."""
         future = self._chore(("measure", state.set), lambda: _measured(state.set))
         if future is None:
+            return state
+        if future.cancelled():
             return state
         if (error := future.exception()) is not None:
             if self.config.stage == "samples":
@@ -365,6 +383,11 @@ class Coordinator:
         self.mine.add(run.id)
         self._free -= 1
 
+    def _room(self) -> int:
+        """How many children may be started in this turn: the first cells go first, so what ends
+        within it leaves room for the next one only."""
+        return 1 if self._team is None else self.crew.children - self._busy()
+
     def _busy(self) -> int:
         """Children of ours at work."""
         active = 0
@@ -426,7 +449,7 @@ class Coordinator:
             self.session.folder,
             self.states.values(),
             {
-                "crew": [self.crew.children, self.crew.threads],
+                "crew": None if self._team is None else [self._team.children, self._team.threads],
                 "spent": spent,
                 "stopped": sorted(self._stopped),
             },
