@@ -16,6 +16,7 @@ from benchmarks import (
     explore_map,
     explore_numbers,
     explore_pan,
+    first_verdict,
     guided_cost,
     levers,
     live_preview,
@@ -50,6 +51,7 @@ LINES: dict[str, ModuleType] = {
         evaluation_overhead,
         theory_page,
         beside_work,
+        first_verdict,
     )
 }
 
