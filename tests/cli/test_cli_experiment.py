@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import cdp, cdp_json
+from tests.work.inprocess import here as here
 
 SMALL = """
 name: small
@@ -22,7 +23,7 @@ control: real only
 
 
 def test_from_a_file_to_a_verdict_that_a_second_run_repeats_at_once(
-    cdp_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cdp_home: Path, here: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CDP_SLOTS", "2")
     file = tmp_path / "small.yaml"

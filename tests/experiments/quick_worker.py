@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,30 +37,6 @@ from tests.evaluations import CLASSES, report
 from tests.work.stub_worker import Untracked
 
 CREW = Crew(2, 1, (sys.executable, str(Path(__file__).resolve())))
-
-
-class Threads:
-    """Children as threads of this process, which takes a hundredth of the time."""
-
-    def __init__(self) -> None:
-        self.running: dict[str, threading.Thread] = {}
-
-    def start(self, folder: Path, command: Sequence[str]) -> dict[str, Any]:
-        thread = threading.Thread(target=work_on, args=(folder,), name=folder.name)
-        self.running[folder.name] = thread
-        thread.start()
-        return {"name": folder.name}
-
-    def alive(self, process: Mapping[str, Any]) -> bool:
-        return self.running[process["name"]].is_alive()
-
-    def kill(self, process: Mapping[str, Any]) -> None:
-        raise AssertionError("nothing here is deaf")
-
-
-def work_on(folder: Path) -> None:
-    """What a worker does with a run, in this process."""
-    main(folder, tasks(), Untracked)
 
 
 def note(*words: object) -> None:

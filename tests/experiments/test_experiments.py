@@ -21,10 +21,10 @@ from cdp.experiments.cells import read_cells
 from cdp.experiments.results import line_of, result_of
 from cdp.values.experiment import ExperimentResult
 from cdp.work import launch
-from cdp.work.launchers import LAUNCHERS
 from cdp.work.records import Run, get_run, list_runs
 from cdp.work.registry import TASKS
-from tests.experiments.quick_worker import Threads, tasks
+from tests.experiments.quick_worker import tasks
+from tests.work.inprocess import here as here
 
 WORKER = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
 MADE = {"count": 20, "steps": 2}
@@ -82,12 +82,9 @@ def home(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def fast(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def fast(home: Path, here: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Everything in threads of this process."""
-    monkeypatch.setitem(LAUNCHERS, "threads", Threads())
-    monkeypatch.setenv("CDP_LAUNCHER", "threads")
     monkeypatch.setenv("CDP_SLOTS", "2")
-    monkeypatch.setattr("cdp.work.worker.give_way", lambda: None)
     monkeypatch.setattr("cdp.experiments.coordinate.POLL_SECONDS", 0.02)
     monkeypatch.setattr("cdp.experiments.coordinate._measured", lambda name: {"agreement": 0.9})
     monkeypatch.setattr("cdp.work.slots._POLL_SECONDS", 0.02)
