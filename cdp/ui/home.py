@@ -27,6 +27,7 @@ def purpose() -> None:
         if st.button("Go to Generate", type="primary", key="to_generate"):
             st.switch_page("pages/generate.py")
         for page, title in (
+            ("experiment", "Is it worth it? From the question to a verdict in one click"),
             ("train", "Train a robust classifier"),
             ("evaluate", "Evaluate one"),
             ("lab", "Attack single images by hand"),

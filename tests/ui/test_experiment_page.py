@@ -12,7 +12,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cdp.config.experiment import ExperimentConfig
+from cdp.config.fields import config_of
 from cdp.config.generate import GenerateConfig, flatten, unflatten
+from cdp.config.train import TrainConfig
 from cdp.data.presets import own_presets
 from cdp.errors import InputError
 from cdp.experiments.files import experiment_of, yaml_of
@@ -122,6 +124,22 @@ def test_the_settings_of_generate_are_the_guided_arm_and_only_that() -> None:
     assert unguided.guidance.loss == "none"
     assert guided.sampler.steps == unguided.sampler.steps == 7 and guided.seed == 1
     assert made["real only"] is None is made["more real"]
+
+
+def test_trainings_of_compare_are_arms_that_differ_as_they_do() -> None:
+    base = {"real": 300, "steps": 40, "epsilon": 0.1, "method": "trades"}
+    trained = {
+        "mixed": base | {"synthetic": ["a"], "beta": 3.0},
+        "more": base | {"synthetic": ["real:9"]},
+    }
+    config = doors.of_trainings(trained)
+    assert config is not None and config.control_name == "mixed"
+    for cell in cells(config, seeds=[5]):
+        asked = config_of(TrainConfig, trained[cell.arm])
+        wanted = asked.model_copy(update={"seed": 5, "subset_seed": 5})
+        assert cell.training(cell.saved) == wanted
+    for unlike in ({"real": 200}, {"steps": 50}, {"synthetic": ["a", "b"]}, {"beta": "x"}):
+        assert doors.of_trainings(trained | {"c": base | unlike}) is None
 
 
 def test_a_finished_experiment_shows_verdict_matrix_and_charts() -> None:

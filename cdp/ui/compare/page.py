@@ -22,6 +22,7 @@ from cdp.ui.compare.state import (
     write_url,
 )
 from cdp.ui.compare.table import run_table
+from cdp.ui.experiment.doors import of_trainings, packed
 from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.runlist import said
 from cdp.ui.kit.tables import download
@@ -133,6 +134,9 @@ def take(state: ComparisonPage, result: Result) -> None:
             st.code(address, language=None, wrap_lines=True)
             st.markdown("**From the command line**")
             st.code(command(result.ids, groups=state.groups), language="bash", wrap_lines=True)
+        settings = {arm.name: arm.settings for arm in comparison.arms}
+        if (config := of_trainings(settings)) and (text := packed(config)):
+            link("experiment", "Experiment with these", "science", yaml=text)
 
 
 def address_of(state: ComparisonPage) -> str:

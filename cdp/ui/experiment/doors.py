@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from cdp.config.choices import LOSSES
-from cdp.config.experiment import UNGUIDED, ArmConfig, ExperimentConfig
-from cdp.config.fields import flat_of
+from cdp.config.experiment import COMPUTE, OWN, UNGUIDED, ArmConfig, ExperimentConfig
+from cdp.config.fields import config_of, flat_of
 from cdp.config.generate import GenerateConfig, Guidance
 from cdp.config.knobs import parse
+from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.experiments.files import experiment_of, plain, yaml_of
 from cdp.experiments.plan import cell_of
@@ -128,6 +129,46 @@ def with_set(name: str, dataset: str, count: int) -> ExperimentConfig:
     data |= {"dataset": dataset} if dataset else {}
     data["arms"] = {"real only": {}, name[:80]: {"set": name}, "more real": {"more_real": count}}
     return parse(ExperimentConfig, data | {"control": "real only"})
+
+
+def of_trainings(trained: Mapping[str, Mapping[str, Any]]) -> ExperimentConfig | None:
+    """Trainings as arms, over seeds and at equal compute; None where they make no such comparison,
+    as data sets, real images or lengths differ, or an arm mixes several sets. trained: the settings
+    of each by name."""
+    try:
+        configs = [config_of(TrainConfig, settings) for settings in trained.values()]
+    except InputError:
+        return None  # of another version
+    usual = flat_of(TrainConfig())
+    same = ("dataset", "real", *COMPUTE)
+    if len(configs) < 2 or any(len(config.sets) > 1 for config in configs):
+        return None
+    if len({tuple(getattr(config, name) for name in same) for config in configs}) > 1:
+        return None
+    flats = [
+        {name: v for name, v in flat_of(config).items() if name not in OWN["train"]}
+        for config in configs
+    ]
+    shared = {
+        name: value
+        for name, value in flats[0].items()
+        if all(flat[name] == value for flat in flats)
+    }
+    said = {n: v for n, v in shared.items() if v != usual[n] or n == "overfitting"}
+    said |= {n: shared[n] for n in ("steps", "epochs") if shared[n] is not None}
+    arms: dict[str, Any] = {}
+    for title, config, flat in zip(trained, configs, flats, strict=True):
+        own = {name: value for name, value in flat.items() if name not in shared}
+        arm: dict[str, Any] = {"train": own} if own else {}
+        arm |= {"set": config.sets[0]} if config.sets else {}
+        arm |= {"more_real": config.further_real} if config.further_real else {}
+        arms[title[:80]] = arm
+    data: dict[str, Any] = {"dataset": configs[0].dataset, "real": configs[0].real, "seeds": SEEDS}
+    data |= {"train": {"preset": "standard"} | said, "evaluate": QUICK["evaluate"], "arms": arms}
+    try:
+        return parse(ExperimentConfig, data | {"control": next(iter(arms))})
+    except InputError:
+        return None
 
 
 def changed(config: ExperimentConfig, changes: Mapping[str, Any]) -> ExperimentConfig:

@@ -338,10 +338,10 @@ def _arms(state: ExperimentPage) -> None:
     try:
         lines = [(name, arm_words(config, name, arm)) for name, arm in written[:ARMS_SHOWN]]
         if cells:
-            names = joined_names(name.partition(".")[2].replace("_", " ") for name in config.grid)
-            lines.append(
-                (f"{cells:,} of {names}", f"such as {arms[-1][0]}: {arm_words(config, *arms[-1])}")
-            )
+            names = joined_names(n.partition(".")[2].replace("_", " ") for n in config.grid)
+            every = {1: "values", 2: "pairs"}.get(len(config.grid), "combinations")
+            title = f"{cells:,} {every} of {names}"
+            lines.append((title, f"for example {arm_words(config, *arms[-1])}"))
     except CdpError:
         return  # said above, beside the button
     if len(written) > ARMS_SHOWN:

@@ -122,7 +122,7 @@ def _live(state: ExperimentPage, run_id: str, was_over: bool) -> None:
         st.error(plain(sentence_of(error)))
         return
     st.html(verdict_html(run, result))
-    _progress(run, result)
+    _progress(run, config, result)
     _buttons(state, run, config)
     said()
     if run.over and run.state != "finished":
@@ -139,8 +139,7 @@ def verdict_html(run: Run, result: ExperimentResult) -> Html:
     """The sentence to remember, large; what it rests on under it."""
     if not result.verdict:
         text = "No pair of arms is finished yet"
-        done = sum(cell.stage == "done" for cell in result.cells)
-        under = f"The verdict begins with the first pair. {counted(done, 'cell')} done so far."
+        under = "The verdict begins with the first pair, and grows surer with every further one."
         if run.over:
             under = "Resume it for a verdict." if run.state != "finished" else ""
         return tag(
@@ -160,10 +159,13 @@ def split_verdict(verdict: str) -> tuple[str, str]:
     return f"{first}.", f"{rest[:1].upper()}{rest[1:]}"
 
 
-def _progress(run: Run, result: ExperimentResult) -> None:
+def _progress(run: Run, config: ExperimentConfig, result: ExperimentResult) -> None:
     done = sum(cell.over for cell in result.cells)
-    # Cells of a search are not known beforehand.
-    words = f"{done} of {len(result.cells)} cells" if result.cells else ""
+    # Arms of a search are not known beforehand.
+    trials = config.trials if config.search else 0
+    explicit = sum(1 for _ in config.all_arms())
+    count = max(len(result.cells), (explicit + trials) * len(config.seeds))
+    words = f"{done} of {'up to ' if trials else ''}{counted(count, 'cell')} done"
     if run.state == "running" and run.progress and run.progress.seconds_left is not None:
         words += f" · about {duration(run.progress.seconds_left)} left"
     line = state_line(run, "").split(" · ")[0]
