@@ -133,7 +133,9 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
     if len(ticks) <= 8:
         texts = [f"{tick:g}" for tick in ticks]
         drawn.update_xaxes(tickvals=ticks, ticktext=texts)
-    axis(drawn, "yaxis", unit_of(figure), nticks=7)
+    seen = [factor * a.figures[figure].value for a in result.arms if figure in a.figures]
+    seen += [factor * v for a in on for v in a.values.get(figure, {}).values()]
+    axis(drawn, "yaxis", unit_of(figure), range=_around(seen), nticks=7)
     return drawn
 
 

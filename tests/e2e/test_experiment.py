@@ -8,25 +8,35 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from cdp.experiments import crew
+from cdp.work.cost import learn_rates
 from tests.e2e.driver import SLOW_MS, Server, open_page, url_value
 
 pytestmark = pytest.mark.e2e
 
 TINY = """\
 name: tiny
-real: 200
+real: 300
 seeds: [0, 1]
 stage: train
 arms:
   real only: {}
-  more real: {more_real: 200}
-train: {preset: quick, steps: 3, attack_steps: 1, validation_steps: 1, held_out: 50}
+  more real: {more_real: 100}
+train: {preset: quick, steps: 2, attack_steps: 1, validation_steps: 1, held_out: 100}
 control: real only
 """
 
 
-def test_from_a_yaml_to_a_verdict_with_a_stop_on_the_way(fresh: Server, page: Page) -> None:
-    open_page(page, fresh, "/experiment")
+@pytest.fixture
+def sized(fresh: Server) -> Server:
+    """It is known how many trainings at a time serve the machine, which takes long to measure."""
+    with fresh.as_home():
+        learn_rates((*crew._MEASURED, crew.core_count()), **{str(crew.core_count()): 1.0})
+    return fresh
+
+
+def test_from_a_yaml_to_a_verdict_with_a_stop_on_the_way(sized: Server, page: Page) -> None:
+    open_page(page, sized, "/experiment")
     start = page.get_by_role("button", name="Start the experiment")
     expect(start).to_be_enabled(timeout=SLOW_MS)
     page.get_by_text("As YAML", exact=True).click()
@@ -37,7 +47,7 @@ def test_from_a_yaml_to_a_verdict_with_a_stop_on_the_way(fresh: Server, page: Pa
     expect(start).to_be_disabled()
     box.fill(TINY)
     box.press("Control+Enter")
-    expect(page.get_by_text("200 more of them")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("100 more of them")).to_be_visible(timeout=SLOW_MS)
     start.click()
     page.wait_for_url(re.compile("experiment=2"), timeout=SLOW_MS)
     buttons = page.locator(".st-key-experiment_buttons")

@@ -22,7 +22,7 @@ import sys
 from streamlit.testing.v1 import AppTest
 
 app = AppTest.from_file({APP!r}, default_timeout=60).run()
-for page in ("evaluate", "compare", "home", "generate", "gallery", "explore", "train", "data"):
+for page in ("evaluate", "compare", "home", "experiment", "generate", "gallery", "explore", "train", "data"):
     app.switch_page(f"pages/{{page}}.py")
     app.run()
     assert not app.exception, page

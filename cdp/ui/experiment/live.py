@@ -255,6 +255,8 @@ def _cell(cell: CellState) -> Html:
     if cell.run and not cell.over:
         done = _share_now(cell)
         words = f"{words} {100 * done:.0f} %"
+    elif cell.stage in ("generate", "train", "evaluate"):  # its turn has not come
+        words = "trained" if cell.train else "images there" if cell.set else "waiting"
     if cell.stage == "done" and len(cell.reused) > 1:
         words = "done, reused"
     links = _links(cell)
