@@ -135,7 +135,9 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
         drawn.update_xaxes(tickvals=ticks, ticktext=texts)
     seen = [factor * a.figures[figure].value for a in result.arms if figure in a.figures]
     seen += [factor * v for a in on for v in a.values.get(figure, {}).values()]
-    axis(drawn, "yaxis", unit_of(figure), range=_around(seen), nticks=7)
+    low, high = _around(seen)
+    low = max(low, -2) if figure in SHARES else low
+    axis(drawn, "yaxis", unit_of(figure), range=[low, high], nticks=7)
     return drawn
 
 
