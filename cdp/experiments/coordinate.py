@@ -8,21 +8,20 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from filelock import FileLock
 
 from cdp import paths
-from cdp.config.experiment import ExperimentConfig, PseudoLabel, Select
+from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
 from cdp.config.train import TrainConfig
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import Cancelled, CdpError, Halted, InputError, MissingError
 from cdp.experiments.cells import Key, read_cells, read_more, write_cells
+from cdp.experiments.chores import Chores
 from cdp.experiments.content import Here, generated_content, halted
 from cdp.experiments.crew import Crew, crew
 from cdp.experiments.design import Design, design_of
@@ -75,8 +74,7 @@ class Coordinator:
         self._free = 0
         self._since = time.time()
         self._tries: Counter[str] = Counter()
-        self._chores = ThreadPoolExecutor(1)
-        self._doing: dict[tuple[str, ...], Future[Any]] = {}
+        self.chores = Chores(session)
         self._contents: dict[Key, str] = {}
         self._look()
         # All is found again by its content: since the last sitting settings may have been added, and
@@ -213,7 +211,8 @@ class Coordinator:
                 continue
             part = self.here.part_of(name, wish, cell.seed)
             if part is None:
-                self._chore(("part", name, str(wish)), partial(self._part, name, wish, cell.seed))
+                if self.chores.part(name, wish, cell.seed):
+                    self._look()
                 return replace(state, stage="prepare", run="", share=0.0)
             name = part
         return replace(state, set=name, run="", share=0.0)
@@ -251,30 +250,11 @@ class Coordinator:
         run = self.here.run(was.train) if was.train else None
         return run is not None and run.state == "finished"
 
-    def _part(self, name: str, wish: Select | PseudoLabel, seed: int) -> None:
-        from cdp.tasks.pseudo_labels import pseudo_label
-        from cdp.tasks.selecting import select
-
-        if isinstance(wish, Select):
-            out = _free_set(f"{name}-{wish.by}-{wish.keep}")
-            select(name, out, **wish.model_dump(), seed=seed)
-        else:
-            out = _free_set(f"{name}-labelled")
-            pseudo_label(
-                name,
-                out,
-                encoder=wish.encoder,
-                min_confidence=wish.min_confidence,
-                should_stop=self.session.stop_requested,
-            )
-
     def _with_measures(self, state: CellState) -> CellState:
         """The state with the figures of its set, once they are known; they are no reason to
         wait, and none to fail, unless nothing else is asked for."""
-        future = self._chore(("measure", state.set), lambda: _measured(state.set))
-        if future is None:
-            return state
-        if future.cancelled():
+        future = self.chores.measured(state.set)
+        if future is None or future.cancelled():
             return state
         if (error := future.exception()) is not None:
             if self.config.stage == "samples":
@@ -282,19 +262,6 @@ class Coordinator:
             logger.warning("the figures of %s: %s", state.set, error)
             return state
         return replace(state, measured=future.result())
-
-    def _chore(self, key: tuple[str, ...], work: Callable[[], Any]) -> Future[Any] | None:
-        """Work of seconds in this process, one at a time; None until it is over. What failed is
-        raised for parts, and tried again in the next sitting only."""
-        if key not in self._doing:
-            self._doing[key] = self._chores.submit(work)
-        future = self._doing[key]
-        if not future.done():
-            return None
-        if key[0] == "part":
-            future.result()
-            self._look()
-        return future
 
     # Children
 
@@ -420,7 +387,7 @@ class Coordinator:
                 stop(run_id)
             except MissingError:
                 continue
-        self._chores.shutdown(wait=False, cancel_futures=True)
+        self.chores.stop()
         self._save()
 
     # The whole
@@ -496,12 +463,11 @@ class Coordinator:
     def _measure_rest(self) -> None:
         """Figures that were not waited for."""
         for key, state in self.states.items():
-            if state.set and not state.measured and ("measure", state.set) in self._doing:
-                while not self._doing["measure", state.set].done():
-                    self.session.check_stop()
-                    time.sleep(POLL_SECONDS)
+            while state.set in self.chores.measuring and not self.chores.measured(state.set):
+                self.session.check_stop()
+                time.sleep(POLL_SECONDS)
+            if state.set in self.chores.measuring and not state.measured:
                 self.states[key] = self._with_measures(state)
-        self._chores.shutdown()
         self._save()
 
 
@@ -510,17 +476,3 @@ def _cells(run: Run) -> dict[Key, CellState]:
         return read_cells(run.folder)
     except (InputError, OSError):
         return {}
-
-
-def _free_set(wanted: str) -> str:
-    name, number = wanted, 2
-    while is_saved(name):
-        name, number = f"{wanted}-{number}", number + 1
-    return name
-
-
-def _measured(name: str) -> dict[str, float]:
-    """The figures of a set by which experiments rank images."""
-    from cdp.experiments.measures import measures
-
-    return measures(name)

@@ -86,7 +86,7 @@ def fast(home: Path, here: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Everything in threads of this process."""
     monkeypatch.setenv("CDP_SLOTS", "2")
     monkeypatch.setattr("cdp.experiments.coordinate.POLL_SECONDS", 0.02)
-    monkeypatch.setattr("cdp.experiments.coordinate._measured", lambda name: {"agreement": 0.9})
+    monkeypatch.setattr("cdp.experiments.chores._measured", lambda name: {"agreement": 0.9})
     monkeypatch.setattr("cdp.work.slots._POLL_SECONDS", 0.02)
     for name, task in tasks().items():
         monkeypatch.setitem(TASKS, name, task)
