@@ -114,7 +114,7 @@ def mean_ratio(top: np.ndarray, bottom: np.ndarray, *, level: float = 0.95) -> I
     """
     value = float(top.mean() / bottom.mean())
     if value == 0:
-        return without_interval(value, len(top), "every distance is 0", level=level)
+        return without_interval(value, len(top), "every distance is 0")
     error = np.hypot(
         *(values.std(ddof=1) / values.mean() / np.sqrt(len(values)) for values in (top, bottom))
     )
