@@ -347,7 +347,9 @@ def _verdict(
         if others > 1 and len(config.arms) != others + 1
         else ""
     )
-    return chosen + difference.verdict
+    seeds = {*config.seeds, *(seed for _, seed in states)}
+    looks = "" if pairs >= len(seeds) else f"So far, after {pairs} of {len(seeds)} seeds: "
+    return looks + chosen + difference.verdict
 
 
 def _pairs(states: Mapping[Key, CellState], first: str, second: str) -> int:

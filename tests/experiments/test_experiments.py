@@ -218,7 +218,8 @@ def test_a_cell_that_fails_is_named_and_the_others_are_done(
     assert "training diverged" in run.error
     states = [cell.stage for cell in result(run).cells]
     assert states.count("done") == 6
-    assert result(run).verdict.startswith("guided is better by")
+    # Seed 1 has no pair: what is said is said of the others.
+    assert result(run).verdict.startswith("So far, after 2 of 3 seeds: guided is better by")
 
 
 def test_with_precision_seeds_are_added_until_the_question_is_settled(fast: Path) -> None:
