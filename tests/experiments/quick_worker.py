@@ -78,7 +78,8 @@ def robust_of(config: TrainConfig) -> float:
     seeds move all arms together, and each a little by itself."""
     value, own = 0.40, 0
     for name in config.sets:
-        guidance = open_set(name).card["config"]
+        card = open_set(name).card
+        guidance = card.get("config") or card["parent"]["config"]  # of a part, its parent's
         strength = guidance["strength"] if guidance["loss"] != "none" else 0.0
         value += 0.02 + max(0.0, 0.08 - 0.6 * abs(strength - 0.2)) * (strength > 0)
         own = round(1000 * strength) + 1

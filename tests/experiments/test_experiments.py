@@ -15,7 +15,7 @@ import pytest
 
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.knobs import parse
-from cdp.data.sets import delete_set
+from cdp.data.sets import delete_set, open_set
 from cdp.experiments.begin import more
 from cdp.experiments.cells import read_cells
 from cdp.experiments.results import line_of, result_of
@@ -271,3 +271,75 @@ def test_a_search_finds_the_good_setting_and_goes_on_after_a_stop(fast: Path) ->
     assert study.best_params["generate.strength"] == pytest.approx(
         float(best.settings["generate.strength"])
     )
+
+
+def test_an_arm_may_keep_a_part_of_its_images_before_training(fast: Path) -> None:
+    part = {"by": "random", "keep": 10}
+    arms = {**PAIR, "part": {"generate": {**MADE, "strength": 0.2}, "select": part}}
+    run = done(begin(config(arms=arms, seeds=[0, 1])))
+    parts = {cell.seed: cell.set for cell in result(run).cells if cell.arm == "part"}
+    assert len({*parts.values()}) == 2
+    for seed, name in parts.items():
+        card = open_set(name).card
+        assert len(open_set(name)) == 10
+        assert card["selection"]["seed"] == seed
+    # Its parent is the set of the guided arm, which is made once.
+    assert kinds(fast).count("generate") == 4
+    again = result(done(begin(config(arms=arms, seeds=[0, 1]), "second")))
+    assert {cell.set for cell in again.cells if cell.arm == "part"} == {*parts.values()}
+
+
+def test_a_full_disk_ends_it_with_a_sentence_and_a_resume_goes_on(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> str:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cdp.experiments.coordinate.launch", full)
+        run = over(begin(config(arms=PAIR, seeds=[0])))
+        assert run.state == "failed"
+        assert run.error is not None
+        assert "space" in run.error.lower()
+    launch.resume(run.id, command=WORKER)
+    assert done(run.id).state == "finished"
+
+
+def test_samples_alone_are_compared_by_what_was_measured(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {"unguided": 0.90, "guided": 0.93}
+    monkeypatch.setattr(
+        "cdp.experiments.chores._measured",
+        lambda name: {
+            "agreement": seen[name.split("-")[1]]
+            + 0.001 * len(name.split("-s")[1])
+            + 0.002 * int(name[-1])
+        },
+    )
+    asked = {"arms": PAIR, "stage": "samples", "objective": ["agreement"]}
+    found = result(done(begin(config(**asked))))
+    assert kinds(fast) == ["generate"] * 6
+    guided = next(arm for arm in found.arms if arm.name == "guided")
+    assert guided.difference is not None
+    assert guided.difference.difference is not None
+    assert guided.difference.difference.value == pytest.approx(0.03)
+    assert found.best == "guided"
+
+
+def test_two_objectives_have_a_front_and_figures_that_rank_as_robustness_does(fast: Path) -> None:
+    grid = {"generate.strength": [0.01, 0.1, 0.2, 0.3, 0.35]}
+    asked = {
+        "arms": {},
+        "grid": grid,
+        "generate": MADE,
+        "seeds": 2,
+        "objective": ["robust", "clean"],
+    }
+    found = result(done(begin(config(**asked))))
+    assert [arm.name for arm in found.arms if arm.front]
+    assert all(arm.figures["clean"].value == pytest.approx(0.8) for arm in found.arms)
+    best = max(found.arms, key=lambda arm: arm.figures["robust"].value)
+    assert [arm.name for arm in found.arms if arm.front] == [best.name]
+    # Agreement is the same for all here, so it ranks nothing.
+    assert found.proxies == ()
