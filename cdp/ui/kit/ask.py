@@ -126,6 +126,9 @@ def waiting(errands: Sequence[Errand], *, key: str) -> None:
     What failed or was cancelled says so, with a button to try again; so does what was done and is
     not in the cache.
     """
+    if any(errand.forgotten for errand in errands):
+        # Taken back as nobody had looked for long: on a busy machine drawing this page took so long.
+        st.rerun()
     moving = [errand for errand in errands if not errand.over]
     for number, errand in enumerate(errands):
         if not errand.over:
