@@ -4,9 +4,9 @@ stop."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -167,6 +167,14 @@ class Search:
         trials = self.study.get_trials(deepcopy=False)
         return len(trials) >= self._count and all(trial.state.is_finished() for trial in trials)
 
+    def _point(self, place: int) -> dict[str, Any]:
+        """The values of a cell of the grid. Raises InputError where they are not written out."""
+        lists = [c for c in self.config.search.values() if isinstance(c, list)]
+        if len(lists) < len(self.config.search):
+            raise InputError("search: the grid sampler needs lists of values: write them out")
+        values = next(itertools.islice(itertools.product(*lists), place, None))
+        return dict(zip(self.config.search, values, strict=True))
+
     @property
     def _count(self) -> int:
         """Trials in all: a grid has no more than its cells."""
@@ -183,6 +191,8 @@ class Search:
         while len(trials) < self._count and open_trials < AHEAD:
             # By the place of the trial, so that a stop neither repeats nor changes what is asked.
             self.study.sampler = _sampler(self.config, len(trials))
+            if self.config.sampler == "grid":
+                self.study.enqueue_trial(self._point(len(trials)))
             trial = self.study.ask()
             for name, choices in self.config.search.items():
                 _suggest(trial, name, choices)
@@ -278,12 +288,7 @@ def _sampler(config: ExperimentConfig, trial: int) -> Any:
 
     first = config.seeds[0]
     if config.sampler == "grid":
-        lists: Mapping[str, Any] = {
-            name: choices for name, choices in config.search.items() if isinstance(choices, list)
-        }
-        if len(lists) < len(config.search):
-            raise InputError("search: the grid sampler needs lists of values: write them out")
-        return samplers.GridSampler(lists, seed=first)
+        return samplers.RandomSampler(seed=first)  # what it tries is put in its queue
     kinds = {
         "tpe": samplers.TPESampler,
         "gp": samplers.GPSampler,

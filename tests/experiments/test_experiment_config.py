@@ -12,6 +12,7 @@ from cdp.config.knobs import parse
 from cdp.data.sets import save_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.experiments.begin import more
+from cdp.experiments.design import Search
 from cdp.experiments.estimate import estimate
 from cdp.experiments.files import experiment_of, read_experiment, yaml_of
 from cdp.experiments.plan import cells, require_ready
@@ -181,3 +182,35 @@ def test_what_it_will_take_is_a_range_with_its_basis(cdp_home: Path) -> None:
     assert wider.visible < found.visible
     assert wider.pieces == 48
     assert estimate(more(parsed(arms={"a": {}}, seeds=[0]))).visible is None
+
+
+@pytest.mark.parametrize(
+    ("sampler", "search", "objective", "different"),
+    [
+        ("tpe", {"generate.strength": {"low": 0.01, "high": 1, "log": True}}, ["robust"], 6),
+        ("gp", {"generate.strength": {"low": 0.01, "high": 1, "log": True}}, ["robust"], 6),
+        ("nsga2", {"generate.strength": {"low": 0.01, "high": 1}}, ["robust", "clean"], 6),
+        (
+            "grid",
+            {"generate.strength": [0.1, 0.2], "generate.loss": ["supcon", "fisher"]},
+            ["robust"],
+            4,
+        ),
+    ],
+)
+def test_every_sampler_asks_for_new_arms_also_when_it_is_taken_up_again(
+    tmp_path: Path, sampler: str, search: dict[str, Any], objective: list[str], different: int
+) -> None:
+    experiment = parsed(
+        search=search, sampler=sampler, objective=objective, trials=6, generate={"count": 10}
+    )
+    seen = []
+    for _ in range(6):
+        asking = Search(experiment, tmp_path)  # as after a stop
+        for trial in asking._trials():
+            if not trial.state.is_finished():
+                value = 1 - abs(trial.params["generate.strength"] - 0.2)
+                asking.study.tell(trial.number, [value] * len(objective))
+                seen.append(tuple(trial.params.values()))
+    assert len(seen) == len(set(seen)) == different
+    assert asking.finished({})
