@@ -60,9 +60,13 @@ def trained(fresh: Server, marks: Path, context: BrowserContext) -> Iterator[Pag
         ("model_widths", "32"),
     ):
         box = page.locator(f"[class*='st-key-data_{name}'] input")
-        box.fill(value)
-        box.press("Enter")
-        wait_idle(page)
+        for _ in range(3):  # what is typed while the page is drawn anew is taken back
+            box.fill(value)
+            box.press("Enter")
+            wait_idle(page)
+            if box.input_value().replace(",", "") == value:
+                break
+        expect(box).to_have_value(value)
     expect(page.get_by_text(re.compile("^3 trainings, under 1 min"))).to_be_visible()
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("heading", name="4. Progress")).to_be_visible(timeout=SLOW_MS)
@@ -74,7 +78,10 @@ def trained(fresh: Server, marks: Path, context: BrowserContext) -> Iterator[Pag
 
 
 def test_samples_of_every_class_are_shown_while_and_after_training(trained: Page) -> None:
-    expect(trained.get_by_text("Samples of marks at step 200")).to_be_visible(timeout=SLOW_MS)
+    # Of whichever step is the newest: on a fast machine the first sheet is gone by now.
+    expect(trained.get_by_text(re.compile(r"^Samples of marks at step [\d,]+"))).to_be_visible(
+        timeout=SLOW_MS
+    )
     for name in CLASSES:
         # One row of real images above, one of samples below.
         expect(trained.get_by_alt_text(f"{name}, image 1", exact=True)).to_have_count(2)
