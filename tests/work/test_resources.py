@@ -49,7 +49,6 @@ def test_a_busy_child_counts_about_one_core_and_its_memory() -> None:
         with contextlib.suppress(psutil.Error):
             left.wait(30)
     meter = Meter()
-    alone = meter.sample()
     code = "block = bytearray(b'x') * 100_000_000\nprint(flush=True)\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
@@ -58,8 +57,11 @@ def test_a_busy_child_counts_about_one_core_and_its_memory() -> None:
         time.sleep(1.0)
         sample = meter.sample()
         expected = 100 * (_processor_seconds(child.pid) - used) / (time.monotonic() - began)
+        resident = psutil.Process(child.pid).memory_info().rss
+        alone = psutil.Process().memory_info().rss  # now: earlier tests' memory may be given back
         child.kill()
-    assert sample.memory - alone.memory > 90_000_000
+    assert resident > 90_000_000
+    assert sample.memory == pytest.approx(alone + resident, abs=20_000_000)
     # The meter counts this process as well, in which threads of other tests may be on their way
     # out.
     assert sample.cpu >= expected - 15
