@@ -157,6 +157,7 @@ class ExperimentConfig(Frozen):
     max_seeds: int = Field(10, ge=2, le=MAX_SEEDS)
     hours: float | None = Field(None, gt=0, le=10_000)
     race: bool = False
+    prune: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -194,6 +195,11 @@ class ExperimentConfig(Frozen):
         self._require_control()
         if self.stage == "samples":
             self._require_samples()
+        if self.prune and (not self.search or self.objective not in (("robust",), ("clean",))):
+            raise ValueError(
+                "prune compares the validation of a search's trainings: add a search, and aim for"
+                " robust or clean alone"
+            )
         if self.precision is not None and len(self.seeds) < 2:
             raise ValueError("precision needs two seeds or more to start with")
         return self
@@ -310,6 +316,11 @@ def _check(stage: str, given: Settings, common: frozenset[str] = frozenset()) ->
 
 def _check_knob(where: str, name: str) -> None:
     stage, dot, setting = name.partition(".")
+    if dot and stage == "evaluate":
+        raise ValueError(
+            f"{where}: {name} makes no arms, as all arms are measured alike: set it once, under"
+            " evaluate, and extend the experiment with another attack afterwards"
+        )
     if not dot or stage not in ("generate", "train"):
         raise ValueError(
             f"{where}: {name!r} is no setting of a stage: write generate.strength,"

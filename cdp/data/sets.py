@@ -266,6 +266,18 @@ def open_set(name_or_path: str | Path) -> SampleSet:
     )
 
 
+def begun_images(name: str, count: int) -> np.ndarray | None:
+    """The first images of a set that is being written, up to ``count``, (n, H, W, C) uint8; None
+    while none is on disk, and where there is no such set."""
+    partial = paths.sets_dir() / f".{name}.partial"
+    try:
+        done = (atomic.read_json(partial / _PROGRESS) or {}).get("done_rows")
+        image = np.load(partial / IMAGE, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, InputError):
+        return None  # not begun, or just finished
+    return np.array(image[: min(count, done)]) if isinstance(done, int) and done > 0 else None
+
+
 def delete_set(name: str) -> Path:
     """Move a set of the store to the trash and return where it lies now."""
     folder = paths.sets_dir() / valid_name(name)

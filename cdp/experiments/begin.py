@@ -65,5 +65,6 @@ def more(config: ExperimentConfig, *, seeds: int = 0, attack: str = "") -> Exper
 
 
 def extend_run(run_id: str, config: ExperimentConfig) -> None:
-    """Give an experiment these settings and let it go on. Only what is new is computed."""
+    """Give an experiment these settings, also while it is at work, and let it go on. Only what is
+    new is computed."""
     extend(TASKS[KIND], run_id, config)

@@ -6,14 +6,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from filelock import FileLock
-
-from cdp import paths
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
@@ -21,32 +17,26 @@ from cdp.config.train import TrainConfig
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import Cancelled, CdpError, Halted, InputError, MissingError
 from cdp.experiments.cells import Key, read_cells, read_more, write_cells
+from cdp.experiments.children import CellFailedError, Children, Work
 from cdp.experiments.chores import Chores
-from cdp.experiments.content import Here, generated_content, halted
-from cdp.experiments.crew import Crew, crew
+from cdp.experiments.content import generated_content
+from cdp.experiments.crew import Crew
 from cdp.experiments.design import Design, design_of
 from cdp.experiments.plan import Cell
 from cdp.experiments.results import line_of, result_of
 from cdp.values.experiment import CellState
 from cdp.values.text import counted, listed
 from cdp.work.failures import sentence
-from cdp.work.launch import free_name, launch, resume, stop
-from cdp.work.records import Run, get_run
-from cdp.work.registry import TASKS
+from cdp.work.launch import settings_since
+from cdp.work.records import CONFIG, Run, get_run
 from cdp.work.session import Session
 
 POLL_SECONDS = 0.4
 LOOK_SECONDS = 5.0
 """How old the picture of all runs and sets may be while nothing of ours has changed."""
-TRIES = 25
-"""Times a child is started again after its process was killed."""
 PARTS = 1000
 
 logger = logging.getLogger(__name__)
-
-
-class CellFailedError(Exception):
-    """A cell cannot be finished; the others can."""
 
 
 def experiment(config: ExperimentConfig, session: Session) -> dict[str, Any]:
@@ -62,37 +52,30 @@ class Coordinator:
         self, config: ExperimentConfig, session: Session, team: Crew | None = None
     ) -> None:
         """team: who works on its children; measured where not given."""
-        self.config, self.session = config, session
+        self.session = session
         self.states: dict[Key, CellState] = read_cells(session.folder)
         more = read_more(session.folder)
-        self._team = team or (Crew(*more["crew"]) if more.get("crew") else None)
+        team = team or (Crew(*more["crew"]) if more.get("crew") else None)
+        self.children = Children(session.id, team, more.get("stopped", ()))
         self.spent = float(more.get("spent", 0.0))
-        self.design: Design = design_of(config, session.folder)
-        self._stopped = set(more.get("stopped", ()))  # with this experiment, not by hand
         self.began = time.monotonic()
-        self.mine: set[str] = set()
-        self._free = 0
-        self._since = time.time()
-        self._tries: Counter[str] = Counter()
+        self._written = 0
         self.chores = Chores(session)
+        self._take_up(config)
+
+    def _take_up(self, config: ExperimentConfig) -> None:
+        """Begin with these settings. All is found again by its content: settings may have been
+        added, and runs or sets deleted."""
+        self.config = config
+        self.design: Design = design_of(config, self.session.folder)
         self._contents: dict[Key, str] = {}
-        self._look()
-        # All is found again by its content: since the last sitting settings may have been added, and
-        # runs or sets deleted.
+        self.children.look()
         self._before = self.states
         self.states = {
             key: state if state.stage == "dropped" else CellState(state.arm, state.seed)
             for key, state in self._before.items()
         }
         self._changed = True
-
-    @property
-    def crew(self) -> Crew:
-        """Who works on the children. Decided once, when the first is started: another number of
-        threads may give other last bits."""
-        if self._team is None:
-            self._team = crew()
-        return self._team
 
     def run(self) -> dict[str, Any]:
         """Until nothing is wanted any more."""
@@ -103,14 +86,16 @@ class Coordinator:
                 self._stop_children()
                 raise Cancelled("stopped: resume it to go on")
             wanted = self.design.wanted(self.states)
-            self._free = self._room()
+            self.children.count_room()
             for cell in wanted:
                 self._step(cell)
             if self._changed:
                 self._save()
             self.session.progress(*self._done_parts(), unit="parts")
             pairs = self._tell(pairs)
-            if all(self._state(cell).over for cell in wanted) and self.design.finished(self.states):
+            over = all(self._state(cell).over for cell in wanted)
+            over = over and self.design.finished(self.states)
+            if not self._asked_more(close=over) and over:
                 break
             if self._out_of_time():
                 self._stop_children()
@@ -122,6 +107,18 @@ class Coordinator:
             time.sleep(POLL_SECONDS)
         self._measure_rest()
         return self._conclude()
+
+    def _asked_more(self, *, close: bool) -> bool:
+        """Whether it was extended since. close: no more after this."""
+        written = (self.session.folder / CONFIG).stat().st_mtime_ns
+        if written == self._written and not close:
+            return False
+        self._written = written
+        config = settings_since(self.session.folder, self.config, close=close)
+        if not isinstance(config, ExperimentConfig):
+            return False
+        self._take_up(config)
+        return True
 
     def _conclude(self) -> dict[str, Any]:
         """The record of the run. Raises CdpError that names the cells that failed."""
@@ -143,6 +140,10 @@ class Coordinator:
     def _step(self, cell: Cell) -> None:
         """Take one cell as far as it can go now."""
         before = self._state(cell)
+        if before.stage == "dropped" and before.run:
+            self.children.end(before.run)
+            self.states[cell.arm, cell.seed] = replace(before, run="", share=0.0)
+            self._changed = True
         if before.over:
             return
         try:
@@ -167,7 +168,7 @@ class Coordinator:
         if not state.train or state.run == state.train:
             config = cell.training(state.set)
             state, run = self._child(
-                state, "train", config, cell, lambda: self._training(state, config)
+                state, self._work(cell, "train", config, lambda: self._training(state, config))
             )
             if run is None:
                 return state
@@ -178,23 +179,25 @@ class Coordinator:
         try:
             trained = get_run(state.train)
         except MissingError:  # deleted by hand: from the beginning, with what is left
-            self._look()
+            self.children.look()
             return CellState(cell.arm, cell.seed)
         state, run = self._child(
             state,
-            "evaluate",
-            asked,
-            cell,
-            lambda: self.here.evaluation(asked, trained.ended or trained.created),
+            self._work(
+                cell,
+                "evaluate",
+                asked,
+                lambda: self.children.here.evaluation(asked, trained.ended or trained.created),
+            ),
         )
         return state if run is None else replace(state, stage="done", evaluate=run.id)
 
     def _training(self, state: CellState, config: TrainConfig) -> Run | None:
         """The run of this training; where its set is gone since, the one that knew it."""
         if state.set and not is_saved(state.set):
-            was = self.here.run(self._was(state).train)
+            was = self.children.here.run(self._was(state).train)
             return was if was is not None and was.config == config else None
-        return self.here.training(config)
+        return self.children.here.training(config)
 
     def _with_set(self, cell: Cell, state: CellState) -> CellState:
         """The state with the name of the set, once it is there."""
@@ -209,10 +212,10 @@ class Coordinator:
         for wish in (cell.pseudo_label, cell.select):
             if wish is None:
                 continue
-            part = self.here.part_of(name, wish, cell.seed)
+            part = self.children.here.part_of(name, wish, cell.seed)
             if part is None:
                 if self.chores.part(name, wish, cell.seed):
-                    self._look()
+                    self.children.look()
                 return replace(state, stage="prepare", run="", share=0.0)
             name = part
         return replace(state, set=name, run="", share=0.0)
@@ -224,7 +227,7 @@ class Coordinator:
         key = (cell.arm, cell.seed)
         if key not in self._contents:
             self._contents[key] = generated_content(config)
-        name = self.here.set_of(self._contents[key])
+        name = self.children.here.set_of(self._contents[key])
         content, was = self._contents[key], self._was(state)
         if name is not None:
             known = state.stage != "waiting" or was.set == name
@@ -232,12 +235,13 @@ class Coordinator:
         if was.content == content and self._trained_before(was):
             return replace(state, content=content), was.set  # gone since, and not needed any more
         state, run = self._child(
-            state, "generate", config, cell, lambda: self.here.generation(config)
+            state,
+            self._work(cell, "generate", config, lambda: self.children.here.generation(config)),
         )
         if run is None:
             return state, ""
-        self._look()
-        name = self.here.set_of(content)
+        self.children.look()
+        name = self.children.here.set_of(content)
         if name is None:
             raise CellFailedError(
                 f"run {run.id} is finished but its set is not here: resume the experiment to make"
@@ -247,7 +251,7 @@ class Coordinator:
 
     def _trained_before(self, was: CellState) -> bool:
         """Whether an earlier sitting had finished the training on a set."""
-        run = self.here.run(was.train) if was.train else None
+        run = self.children.here.run(was.train) if was.train else None
         return run is not None and run.state == "finished"
 
     def _with_measures(self, state: CellState) -> CellState:
@@ -265,128 +269,29 @@ class Coordinator:
 
     # Children
 
-    def _child(
-        self,
-        state: CellState,
-        kind: Any,
-        config: Frozen,
-        cell: Cell,
-        find: Callable[[], Run | None],
-    ) -> tuple[CellState, Run | None]:
+    def _work(self, cell: Cell, kind: Any, config: Frozen, find: Callable[[], Run | None]) -> Work:
+        return Work(kind, config, find, cell.name(self.session.name))
+
+    def _child(self, state: CellState, work: Work) -> tuple[CellState, Run | None]:
         """The finished run of this content, which is started where there is none; None while it is
         not finished. Raises CellFailedError where it never will be."""
-        run = self._current(state.run, kind) or find()
+        run = self.children.run_of(work, state.run)
         if run is None:
-            if self._free < 1:
-                return replace(state, run="", share=0.0), None
-            return self._start(state, kind, config, cell, find), None
+            return replace(state, run="", share=0.0), None
         if run.state == "finished":
             was = self._was(state)
-            known = run.id in self.mine or run.id in (state.run, was.train, was.evaluate)
-            self.mine.discard(run.id)
+            known = run.id in self.children.mine or run.id in (state.run, was.train, was.evaluate)
+            self.children.mine.discard(run.id)
             if state.run:
-                self._look()
-            return replace(self._reused(state, kind, known), run="", share=0.0), run
-        if run.over:
-            self._again(run)
+                self.children.look()
+            return replace(self._reused(state, work.kind, known), run="", share=0.0), run
         share = run.progress.share if run.progress else 0.0
-        return replace(state, stage=kind, run=run.id, share=round(share, 3)), None
-
-    def _start(
-        self,
-        state: CellState,
-        kind: Any,
-        config: Frozen,
-        cell: Cell,
-        find: Callable[[], Run | None],
-    ) -> CellState:
-        """The state with a new run at work, unless another experiment has just begun the same."""
-        with FileLock(paths.runs_dir() / ".experiments.lock"):
-            self._look()
-            if find() is not None:
-                return state
-            name = free_name(TASKS[kind], cell.name(self.session.name))
-            run_id = launch(TASKS[kind], config, name, command=self.crew.command)
-        self.mine.add(run_id)
-        self._free -= 1
-        self._look()
-        return replace(state, stage=kind, run=run_id, share=0.0)
-
-    def _current(self, run_id: str, kind: str) -> Run | None:
-        """The run that was last seen at this work; None where it is gone."""
-        if not run_id:
-            return None
-        try:
-            run = get_run(run_id)
-        except MissingError:
-            self._look()
-            return None
-        return run if run.kind == kind else None
-
-    def _again(self, run: Run) -> None:
-        """Start again what was killed, or stopped before this sitting. Raises CellFailedError for
-        what ended itself, failed, or was stopped by hand."""
-        if halted(run):
-            raise CellFailedError(f"run {run.id} ended itself: {run.error}")
-        lately = (run.ended or 0.0) >= self._since and run.id not in self._stopped
-        if run.state == "stopped" and lately and run.id not in self._shared():
-            raise CellFailedError(
-                f"run {run.id} was stopped by hand: resume the experiment to go on with it"
-            )
-        if run.state == "failed" and lately:
-            raise CellFailedError(f"run {run.id} failed: {run.error or 'its log says why'}")
-        if self._free < 1:
-            return
-        self._tries[run.id] += 1
-        if self._tries[run.id] > TRIES:
-            raise CellFailedError(
-                f"run {run.id} was killed {TRIES} times: its log says by what, often too little"
-                " memory"
-            )
-        try:
-            resume(run.id, command=self.crew.command)
-        except InputError:
-            return  # somebody else was faster
-        self.mine.add(run.id)
-        self._free -= 1
-
-    def _room(self) -> int:
-        """How many children may be started in this turn: the first cells go first, so what ends
-        within it leaves room for the next one only."""
-        return 1 if self._team is None else self.crew.children - self._busy()
-
-    def _busy(self) -> int:
-        """Children of ours at work."""
-        active = 0
-        for run_id in list(self.mine):
-            try:
-                over = get_run(run_id).over
-            except MissingError:
-                over = True
-            if over:
-                self.mine.discard(run_id)
-            active += not over
-        return active
-
-    def _shared(self) -> set[str]:
-        """Runs that other experiments at work wait for as well."""
-        return {
-            state.run
-            for run in self.here.runs
-            if run.kind == "experiment" and run.id != self.session.id and not run.over
-            for state in _cells(run).values()
-            if state.run
-        }
+        return replace(state, stage=work.kind, run=run.id, share=round(share, 3)), None
 
     def _stop_children(self) -> None:
-        """What another experiment waits for goes on."""
-        self._look()
-        self._stopped |= self.mine - self._shared()
-        for run_id in self._stopped & self.mine:
-            try:
-                stop(run_id)
-            except MissingError:
-                continue
+        self.children.look()
+        for run_id in self.children.mine:
+            self.children.end(run_id)
         self.chores.stop()
         self._save()
 
@@ -406,25 +311,22 @@ class Coordinator:
             return state
         return replace(state, reused=(*state.reused, stage))
 
-    def _look(self) -> None:
-        self.here, self._seen = Here(), time.monotonic()
-
     def _save(self) -> None:
         self._changed = False
-        spent = self.spent + time.monotonic() - self.began
+        spent, team = self.spent + time.monotonic() - self.began, self.children.team
         write_cells(
             self.session.folder,
             self.states.values(),
             {
-                "crew": None if self._team is None else [self._team.children, self._team.threads],
+                "crew": None if team is None else [team.children, team.threads],
                 "spent": spent,
-                "stopped": sorted(self._stopped),
+                "stopped": sorted(self.children.stopped),
             },
         )
 
     def _out_of_time(self) -> bool:
-        if time.monotonic() - self._seen > LOOK_SECONDS:
-            self._look()
+        if time.monotonic() - self.children.seen > LOOK_SECONDS:
+            self.children.look()
             self._save()
         hours = self.config.hours
         return hours is not None and self.spent + time.monotonic() - self.began > 3600 * hours
@@ -469,10 +371,3 @@ class Coordinator:
             if state.set in self.chores.measuring and not state.measured:
                 self.states[key] = self._with_measures(state)
         self._save()
-
-
-def _cells(run: Run) -> dict[Key, CellState]:
-    try:
-        return read_cells(run.folder)
-    except (InputError, OSError):
-        return {}

@@ -1,29 +1,28 @@
 """Which cells an experiment wants next: all of them, as many seeds as settle the question, or what
 a search asks for. Decisions follow from finished cells alone, so that they are the same after a
-stop."""
+stop; only ``prune`` looks at trainings under way.
+
+Racing: an arm is given up where a Wilcoxon signed-rank test over the seeds that both have calls it
+worse than the best one at 0.1, one-sided, as optuna's WilcoxonPruner does. That takes four shared
+seeds. An arm that is given up is never called better, so that races find no more false winners than
+running everything does."""
 
 from __future__ import annotations
 
-import itertools
-import math
-import warnings
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
-from cdp.config.experiment import LOWER_IS_BETTER, ArmConfig, ExperimentConfig, Range
-from cdp.errors import InputError
-from cdp.experiments.cells import Key
-from cdp.experiments.plan import Cell, cell_of, cells, searched_arm
-from cdp.experiments.racing import behind
-from cdp.experiments.values import reported_value, selection_value
+from cdp.config.experiment import LOWER_IS_BETTER, ExperimentConfig
+from cdp.experiments.cells import States, reported_value, selection_value
+from cdp.experiments.plan import Cell, cells
+from cdp.experiments.search import Search
 from cdp.statistics.sequential import enough
 from cdp.values.experiment import CellState
 
-STUDY = "optuna.log"
-"""Optuna's journal beside the experiment; optuna-dashboard opens it."""
-States = dict[Key, CellState]
+BEHIND = 0.1
+"""Level of the test that gives an arm up."""
 
 
 class Design(Protocol):
@@ -127,171 +126,26 @@ def _value(config: ExperimentConfig, states: States, name: str, seed: int) -> fl
     return -value if value is not None and config.objective[0] in LOWER_IS_BETTER else value
 
 
-class Search:
-    """Optuna asks for arms; explicit ones, such as the control, run as well. A trial takes its seeds
-    one after another and ends early where optuna's Wilcoxon pruner gives it up."""
-
-    def __init__(self, config: ExperimentConfig, folder: Path) -> None:
-        self.config, self.folder = config, folder
-        self.explicit = list(config.all_arms())
-
-    @cached_property
-    def study(self) -> Any:
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        one = len(self.config.objective) == 1
-        directions: list[Literal["minimize", "maximize"]] = [
-            "minimize" if name in LOWER_IS_BETTER else "maximize" for name in self.config.objective
-        ]
-        return optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(self.folder / STUDY))),
-            study_name="experiment",
-            load_if_exists=True,
-            directions=directions,
-            sampler=_sampler(self.config, 0),
-            pruner=optuna.pruners.WilcoxonPruner() if one else optuna.pruners.NopPruner(),
-        )
-
-    def wanted(self, states: States) -> list[Cell]:
-        wanted = list(cells(self.config, self.explicit, self.config.seeds))
-        for trial in self._trials():
-            wanted += self._cells_of(trial, states)
-        return wanted
-
-    def finished(self, states: States) -> bool:
-        trials = self.study.get_trials(deepcopy=False)
-        return len(trials) >= self._count and all(trial.state.is_finished() for trial in trials)
-
-    def _point(self, place: int) -> dict[str, Any]:
-        """The values of a cell of the grid. Raises InputError where they are not written out."""
-        lists = [c for c in self.config.search.values() if isinstance(c, list)]
-        if len(lists) < len(self.config.search):
-            raise InputError("search: the grid sampler needs lists of values: write them out")
-        values = next(itertools.islice(itertools.product(*lists), place, None))
-        return dict(zip(self.config.search, values, strict=True))
-
-    @property
-    def _count(self) -> int:
-        """Trials in all: a grid has no more than its cells."""
-        lists = [c for c in self.config.search.values() if isinstance(c, list)]
-        cells = math.prod(map(len, lists))
-        return (
-            min(self.config.trials, cells) if self.config.sampler == "grid" else self.config.trials
-        )
-
-    def _trials(self) -> list[Any]:
-        """All trials, with new ones asked for while some are left and few are open."""
-        trials = self.study.get_trials(deepcopy=False)
-        open_trials = sum(not trial.state.is_finished() for trial in trials)
-        while len(trials) < self._count and open_trials < AHEAD:
-            # By the place of the trial, so that a stop neither repeats nor changes what is asked.
-            self.study.sampler = _sampler(self.config, len(trials))
-            if self.config.sampler == "grid":
-                self.study.enqueue_trial(self._point(len(trials)))
-            trial = self.study.ask()
-            for name, choices in self.config.search.items():
-                _suggest(trial, name, choices)
-            trials, open_trials = self.study.get_trials(deepcopy=False), open_trials + 1
-        return list(trials)
-
-    def arm_of(self, trial: Any) -> tuple[str, ArmConfig]:
-        """The arm that a trial stands for."""
-        return searched_arm(self.config, dict(trial.params))
-
-    def _cells_of(self, frozen: Any, states: States) -> list[Cell]:
-        """The cells of a trial up to the first that is not over; tells optuna what they came to."""
-        name, arm = self.arm_of(frozen)
-        try:
-            planned = [cell_of(self.config, name, arm, seed) for seed in self.config.seeds]
-        except InputError as error:
-            # Values that do not go together, such as a loss and its negatives: nothing to compute.
-            self._tell(frozen, None)
-            states[name, self.config.seeds[0]] = CellState(
-                name, self.config.seeds[0], stage="dropped", error=str(error)
-            )
-            return []
-        values: list[tuple[float, ...]] = []
-        for place, cell in enumerate(planned):
-            state = states.get((name, cell.seed))
-            if state is None or not state.over or state.stage == "dropped":
-                return planned[: place + 1]
-            value = self._value(state)
-            if value is None:
-                self._tell(frozen, None)
-                return planned[: place + 1]
-            values.append(value)
-            if self._gives_up(frozen, place, value):
-                for later in planned[place + 1 :]:
-                    states[name, later.seed] = CellState(name, later.seed, stage="dropped")
-                break
-        # Of a trial that was given up its mean so far, which tells optuna more than a refusal.
-        self._tell(frozen, [sum(column) / len(column) for column in zip(*values, strict=True)])
-        return planned
-
-    def _value(self, state: CellState) -> tuple[float, ...] | None:
-        """What a cell that is over came to, by objective; None where it failed."""
-        if state.stage != "done":
-            return None
-        values = [selection_value(state, objective) for objective in self.config.objective]
-        known = tuple(value for value in values if value is not None)
-        return known if len(known) == len(values) else None
-
-    def _tell(self, frozen: Any, values: list[float] | None) -> None:
-        """End a trial, once. values: None where it failed."""
-        from optuna.trial import TrialState
-
-        if frozen.state.is_finished():
-            return
-        state = TrialState.FAIL if values is None else None
-        self.study.tell(frozen.number, values, state=state)
-
-    def _gives_up(self, frozen: Any, place: int, value: tuple[float, ...]) -> bool:
-        if len(self.config.objective) > 1 or frozen.state.is_finished():
-            return False
-        import optuna
-
-        trial = optuna.trial.Trial(self.study, frozen._trial_id)
-        if place not in frozen.intermediate_values:
-            trial.report(value[0], place)
-        return place + 1 < len(self.config.seeds) and bool(trial.should_prune())
+def behind(
+    values: Mapping[str, Mapping[int, float]], *, spared: frozenset[str] | set[str] = frozenset()
+) -> list[str]:
+    """The arms that are given up. values: by arm and seed, more is better; spared: never given
+    up."""
+    means = {name: sum(v.values()) / len(v) for name, v in values.items() if v}
+    if len(means) < 2:
+        return []
+    best = max(means, key=lambda name: (len(values[name]) > 1, means[name]))
+    return [
+        name
+        for name in means
+        if name != best and name not in spared and _worse(values[name], values[best])
+    ]
 
 
-AHEAD = 2
-"""Trials that are open at a time: each learns from those before it."""
+def _worse(first: Mapping[int, float], best: Mapping[int, float]) -> bool:
+    from scipy.stats import wilcoxon
 
-
-def _suggest(trial: Any, name: str, choices: Range | list[Any]) -> None:
-    if isinstance(choices, list):
-        trial.suggest_categorical(name, choices)
-    elif _whole(name):
-        trial.suggest_int(name, round(choices.low), round(choices.high), log=choices.log)
-    else:
-        trial.suggest_float(name, choices.low, choices.high, log=choices.log)
-
-
-def _whole(name: str) -> bool:
-    from cdp.config.experiment import STAGES
-    from cdp.config.fields import fields_of
-
-    stage, _, setting = name.partition(".")
-    field = fields_of(STAGES[stage]).get(setting)
-    return field is not None and field.kind == "integer"
-
-
-def _sampler(config: ExperimentConfig, trial: int) -> Any:
-    from optuna import samplers
-
-    first = config.seeds[0]
-    if config.sampler == "grid":
-        return samplers.RandomSampler(seed=first)  # what it tries is put in its queue
-    kinds = {
-        "tpe": samplers.TPESampler,
-        "gp": samplers.GPSampler,
-        "nsga2": samplers.NSGAIISampler,
-    }
-    return kinds[config.sampler](seed=1000 * first + trial)
+    differences = [first[seed] - best[seed] for seed in sorted(first.keys() & best.keys())]
+    if len(differences) < 2 or not any(differences):
+        return False
+    return bool(wilcoxon(differences, alternative="less").pvalue < BEHIND)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import ExperimentConfig
@@ -13,11 +13,10 @@ from cdp.config.generate import GenerateConfig
 from cdp.config.train import TrainConfig
 from cdp.data.registry import dataset_info
 from cdp.errors import CdpError, InputError
-from cdp.experiments.cells import read_cells
+from cdp.experiments.cells import read_cells, reported_value
 from cdp.experiments.content import Here, generated_content
 from cdp.experiments.crew import core_count, measured
 from cdp.experiments.plan import Cell, cells
-from cdp.experiments.values import reported_value
 from cdp.statistics.significance import power_of
 from cdp.values.text import bytes_text, counted, rough_duration
 from cdp.work.records import Run
@@ -27,6 +26,8 @@ START_SECONDS = 6.0
 ASSUMED = {"generate": (0.0005, 0.004), "train": (0.004, 0.03), "evaluate": (0.0004, 0.004)}
 """Seconds an image and sampler step, an optimiser step and attack step of a batch, and an image and
 attack step, from a fast processor's to a slow one's, where nothing was measured here yet."""
+NEWEST = 20
+"""Runs of a kind that the machine is judged by."""
 RUN_BYTES = 15_000_000
 """A training of the small network with its checkpoints, and its evaluation."""
 SEED_SPREAD, IMAGE_SHARE = 0.01, 0.3
@@ -71,17 +72,8 @@ class Estimate:
         return f"Differences of about {100 * self.visible:.1f} points can be seen ({self.spread})."
 
 
-@dataclass
-class _Rates:
-    """Seconds a unit that were seen here, by kind of work."""
-
-    seen: dict[str, list[float]] = field(default_factory=dict)
-
-    def range(self, kind: str, units: float) -> tuple[float, float]:
-        low, high = ASSUMED[kind]
-        if own := self.seen.get(kind):
-            low, high = 0.8 * min(own), 1.2 * max(own)
-        return START_SECONDS / 2 + units * low, START_SECONDS + units * high
+Rates = dict[str, list[tuple[float, float]]]
+"""By kind of work, of runs here: units and seconds a unit, the newest first."""
 
 
 def estimate(config: ExperimentConfig) -> Estimate:
@@ -100,13 +92,13 @@ def estimate(config: ExperimentConfig) -> Estimate:
             if is_here:
                 found += 1
                 continue
-            least, most = rates.range(kind, units)
+            least, most = _range(rates, kind, units)
             low, high = low + least, high + most
             disk += _bytes(config, cell) if kind == "generate" else RUN_BYTES * (kind == "train")
     children = _children()
     basis = (
-        f"{counted(sum(map(len, rates.seen.values())), 'run')} on this machine"
-        if rates.seen
+        f"{counted(sum(map(len, rates.values())), 'run')} on this machine"
+        if rates
         else "an assumption, as nothing was measured here yet"
     )
     visible, spread = _visible(config, here)
@@ -157,16 +149,32 @@ def _units(config: object) -> float:
     return (config.images or 10_000) * per_image
 
 
-def _observed(runs: Sequence[Run]) -> _Rates:
-    rates = _Rates()
+def _observed(runs: Sequence[Run]) -> Rates:
+    """Of the runs whose work took longer than their start: others tell of nothing but that."""
+    rates: Rates = {}
     for run in runs:
         if run.state == "finished" and run.started and run.ended and run.kind in ASSUMED:
             seconds = run.ended - run.started - START_SECONDS
-            if seconds > 0 and run.config is not None:
-                rates.seen.setdefault(run.kind, []).append(seconds / _units(run.config))
-    # The newest tell most of the machine as it is.
-    rates.seen = {kind: seen[:20] for kind, seen in rates.seen.items()}
-    return rates
+            if seconds > START_SECONDS and run.config is not None:
+                units = _units(run.config)
+                rates.setdefault(run.kind, []).append((units, seconds / units))
+    return {kind: seen[:NEWEST] for kind, seen in rates.items()}
+
+
+def _range(rates: Rates, kind: str, units: float) -> tuple[float, float]:
+    """Seconds that so much work takes, from .. to: the middle half of what was seen here, by the
+    work that it did."""
+    low, high = ASSUMED[kind]
+    if seen := sorted(rates.get(kind, ()), key=lambda one: one[1]):
+        total, passed, low = sum(units for units, _ in seen), 0.0, 0.0
+        for count, rate in seen:
+            passed += count
+            low = low or (rate if passed >= total / 4 else 0.0)
+            if passed >= 3 * total / 4:
+                high = rate
+                break
+        low, high = 0.8 * low, 1.2 * high
+    return START_SECONDS / 2 + units * low, START_SECONDS + units * high
 
 
 def _children() -> int:

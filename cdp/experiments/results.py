@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cdp.config.experiment import LOWER_IS_BETTER, SAMPLES_ONLY, ArmConfig, ExperimentConfig
-from cdp.experiments.cells import Key, read_cells
-from cdp.experiments.design import Search, design_of
+from cdp.experiments.cells import Key, read_cells, selection_value
 from cdp.experiments.measures import TITLES
 from cdp.experiments.plan import searched_arm
-from cdp.experiments.values import selection_value
+from cdp.experiments.search import Search
 from cdp.results.compare import choose
 from cdp.results.differences import against_control
 from cdp.results.measured import (
@@ -141,9 +140,7 @@ def _arms(
     """Every arm by its name, those of a search as far as they were asked for."""
     arms = dict(config.all_arms())
     if config.search and any(name not in arms for name, _ in states):
-        design = design_of(config, folder)
-        assert isinstance(design, Search)
-        for trial in design.study.get_trials(deepcopy=False):
+        for trial in Search(config, folder).study.get_trials(deepcopy=False):
             name, arm = searched_arm(config, dict(trial.params))
             if any(own == name for own, _ in states):
                 arms.setdefault(name, arm)

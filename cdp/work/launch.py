@@ -42,6 +42,8 @@ GRACE_SECONDS = 4.0
 """A run that has not stopped by itself after this long is killed, so that every stop is over within
 5 seconds."""
 
+CLOSED = "closed"
+"""A file of a run at work that takes up no settings any more."""
 WORKER = (sys.executable, "-m", "cdp.tasks.worker")
 """The entry above this room that hands the tasks to ``cdp.work.worker``."""
 AnyTask = Task[Any, Any]
@@ -104,12 +106,18 @@ def resume(run_id: str, *, command: Sequence[str] = WORKER) -> None:
 
 
 def extend(task: AnyTask, run_id: str, config: Frozen, *, command: Sequence[str] = WORKER) -> None:
-    """Give a run that is over other settings and start it again, for work that finds again what is
-    done. The settings of before stay beside them. Raises InputError where it is at work."""
+    """Give a run other settings, for work that finds again what is done: one at work takes them up
+    (``settings_since``), one that is over is started again. The settings of before stay beside
+    them. Raises InputError where it is stopping, or its work does not take any up."""
     launcher = chosen()
     with _launching():
         run = get_run(run_id)
-        if not run.over:
+        end = time.monotonic() + GRACE_SECONDS
+        while not run.over and (run.folder / CLOSED).exists() and time.monotonic() < end:
+            time.sleep(0.05)
+            run = get_run(run_id)
+        closed = task.slot or (run.folder / CLOSED).exists() or run.state == "stopping"
+        if not run.over and closed:
             raise InputError(f"run {run_id} is {run.state}: stop it first, or wait for it")
         config = task.name_config(run.name, config)
         task.check(config)
@@ -118,12 +126,25 @@ def extend(task: AnyTask, run_id: str, config: Frozen, *, command: Sequence[str]
         kept = (run.folder / f"config-{number}.json" for number in before)
         write_json(next(path for path in kept if not path.exists()), record)
         write_json(run.folder / CONFIG, record | {"config": write_config(config)})
-        _restart(run, command, launcher)
+        if run.over:
+            _restart(run, command, launcher)
+
+
+def settings_since(folder: Path, config: Frozen, *, close: bool) -> Frozen | None:
+    """The settings that the run in ``folder`` was given since it read ``config``, None where there
+    are none. close: then none are taken up any more, as the run is about to end."""
+    with _launching():
+        now = read_run(folder).config
+        if now is not None and now != config:
+            return now
+        if close:
+            (folder / CLOSED).touch()
+    return None
 
 
 def _restart(run: Run, command: Sequence[str], launcher: str) -> None:
     _mark_queued(run.folder)
-    for leftover in (PROCESS, STOP):
+    for leftover in (PROCESS, STOP, CLOSED):
         (run.folder / leftover).unlink(missing_ok=True)
     _start(run.folder, command, launcher)
 

@@ -69,8 +69,9 @@ class Task(Generic[C, R]):
     Of background runs: makes: what it makes outside the run's folder, in words; place: where that
     goes under a name, None for a task that keeps all in the run; taken: names that are in use
     there; slot: whether it takes its turn on the device, which work that only has others work does
-    not; named: the config has a field ``name`` that follows the run's; discard: moves what an
-    unfinished run left outside its folder into a folder of the trash.
+    not, and then it takes up settings that it is given meanwhile; named: the config has a field
+    ``name`` that follows the run's; discard: moves what an unfinished run left outside its folder
+    into a folder of the trash.
     """
 
     name: str

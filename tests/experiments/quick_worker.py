@@ -44,10 +44,10 @@ def note(*words: object) -> None:
         file.write(" ".join(map(str, words)) + "\n")
 
 
-def _work(session: Session, unit: str) -> None:
+def _work(session: Session, unit: str, share: float = 1.0) -> None:
     for step in range(5):
         session.progress(step, 5, unit=unit)
-        time.sleep(seconds() / 5)
+        time.sleep(share * seconds() / 5)
         if session.stop_requested():
             raise Cancelled("stopped")
 
@@ -91,8 +91,11 @@ def robust_of(config: TrainConfig) -> float:
 def train(config: TrainConfig, session: Session) -> dict[str, Any]:
     if os.environ.get("QUICK_HALT") and config.seed == 1:
         raise Halted("training diverged: lower the learning rate", {})
-    _work(session, "steps")
     robust, steps = robust_of(config), config.steps or 0
+    for part in range(5):
+        values = {"step": steps * (part + 1) // 5, "robust_accuracy": robust * (part + 1) / 5}
+        session.point(part + 1, values)
+        _work(session, "steps", 0.2)
     sets = [
         {"name": name, "images": len(open_set(name)), "created": open_set(name).card["created"]}
         for name in config.sets

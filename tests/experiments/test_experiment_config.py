@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from cdp.config.knobs import parse
 from cdp.data.sets import save_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.experiments.begin import more
-from cdp.experiments.design import Search
 from cdp.experiments.estimate import estimate
 from cdp.experiments.files import experiment_of, read_experiment, yaml_of
 from cdp.experiments.plan import cells, require_ready
+from cdp.experiments.search import Search
+from tests.ui.train_runs import write_folder
 
 TINY = """
 name: tiny
@@ -108,6 +110,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"grid": {"generate.strength": []}}, "has no values"),
     ({"grid": {"generate.strength": [1, 1]}}, "has a value twice"),
     ({"grid": {"train.steps": [1, 2]}}, "has to be the same for all arms"),
+    ({"grid": {"evaluate.epsilon": [0.1, 0.2]}}, "all arms are measured alike"),
+    ({"arms": {"a": {}}, "prune": True}, "prune compares the validation"),
     (
         {"grid": {f"generate.{name}": list(range(100)) for name in ("strength", "eta", "beta")}},
         "this asks for 1,000,000 arms",
@@ -182,6 +186,19 @@ def test_what_it_will_take_is_a_range_with_its_basis(cdp_home: Path) -> None:
     assert wider.visible < found.visible
     assert wider.pieces == 48
     assert estimate(more(parsed(arms={"a": {}}, seeds=[0]))).visible is None
+
+
+def test_what_it_will_take_follows_from_runs_that_did_real_work(cdp_home: Path) -> None:
+    experiment = experiment_of(TINY, "tiny")
+    config = next(iter(cells(experiment))).training()
+    begun = time.time() - 1000
+    for number, (steps, seconds) in enumerate([(2, 30), (1, 7), (100_000, 206), (50_000, 106)]):
+        sized = config.model_copy(update={"steps": steps, "real": 200})
+        write_folder(f"r{number}", "train", sized, started=begun, ended=begun + seconds)
+    alone = parsed(arms={"a": {}}, seeds=[0], stage="train", train={"steps": 100_000})
+    low, high = estimate(alone).seconds
+    factor = (next(iter(cells(alone))).training().pgd_steps + 2) / (config.pgd_steps + 2)
+    assert 100 * factor < low < 200 * factor < high < 300 * factor
 
 
 @pytest.mark.parametrize(

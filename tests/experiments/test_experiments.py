@@ -11,11 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cdp.config.experiment import ExperimentConfig
+from cdp.config.generate import GenerateConfig, flatten
 from cdp.config.knobs import parse
-from cdp.data.sets import delete_set, open_set
+from cdp.data.sets import delete_set, open_set, save_set
+from cdp.errors import InputError
 from cdp.experiments.begin import more
 from cdp.experiments.cells import read_cells
 from cdp.experiments.results import line_of, result_of
@@ -137,6 +140,33 @@ def test_what_is_asked_for_later_is_all_that_is_computed_then(fast: Path) -> Non
     done(run.id)
     assert len(computed(fast)) == before + 8 + 9
     assert (run.folder / "config-2.json").exists()
+
+
+def test_one_at_work_takes_up_what_is_asked_for_meanwhile(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUICK_SECONDS", "0.2")
+    experiment = config(arms=PAIR, seeds=[0])
+    run_id = begin(experiment)
+    while "train" not in kinds(fast):
+        time.sleep(0.02)
+    longer = more(experiment, seeds=1, attack="pgd")
+    launch.extend(TASK, run_id, longer, command=WORKER)
+    assert not get_run(run_id).over
+    found = result(done(run_id))
+    assert {cell.seed for cell in found.cells} == {0, 1}
+    assert kinds(fast).count("train") == kinds(fast).count("generate") == 4
+    evaluated = {get_run(cell.evaluate).config.attack for cell in found.cells}  # type: ignore[union-attr]
+    assert evaluated == {"pgd"}
+    # At its very end it is closed: whoever comes then waits for it, and starts it again.
+    seeds = 2
+    for delay in (0.0, 0.02, 0.05, 0.1):
+        launch.extend(TASK, run_id, more(longer, seeds=1), command=WORKER)
+        longer, seeds = more(longer, seeds=1), seeds + 1
+        while kinds(fast).count("evaluate") < 2 * seeds:
+            time.sleep(0.005)
+        time.sleep(delay)
+    assert {cell.seed for cell in result(done(run_id)).cells} == set(range(seeds))
 
 
 def test_what_was_deleted_by_hand_is_made_again(fast: Path) -> None:
@@ -273,6 +303,56 @@ def test_a_search_finds_the_good_setting_and_goes_on_after_a_stop(fast: Path) ->
     )
 
 
+@pytest.mark.parametrize("sampler", ["gp", "nsga2"])
+def test_other_samplers_search_as_well(fast: Path, sampler: str) -> None:
+    search = {"generate.strength": [0.1, 0.2, 0.4], "generate.temperature": [0.05, 0.1]}
+    asked = {"arms": {}, "search": search, "generate": MADE, "seeds": 1, "trials": 6}
+    found = result(done(begin(config(**asked, sampler=sampler))))
+    assert 0.1 <= float(found.arms[-1].settings["generate.strength"]) <= 0.4
+    assert found.best != "unguided"
+
+
+def test_a_search_ends_trainings_that_fall_behind_on_the_way(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUICK_SECONDS", "0.5")
+    search = {"generate.strength": [0.2, 0.22, 0.18, 0.21, 0.9, 0.8]}
+    asked = {"arms": {}, "search": search, "generate": MADE, "seeds": 2, "trials": 6}
+    run = done(begin(config(**asked, sampler="grid", prune=True)))
+    found = result(run)
+    dropped = [cell for cell in found.cells if cell.stage == "dropped"]
+    assert {cell.arm for cell in dropped} <= {"strength 0.9", "strength 0.8", "strength 0.18"}
+    ended = [cell for cell in dropped if cell.error]
+    assert ended
+    assert all("below the median" in cell.error for cell in ended), ended
+    assert not any(cell.run for cell in ended), ended
+    assert any("below the median" in note for note in found.notes)
+    # Neither its second seed nor an evaluation follows, and there is no verdict on it.
+    left = [arm for arm in found.arms if arm.name in {cell.arm for cell in ended}]
+    assert all(arm.difference is None or arm.difference.difference is None for arm in left)
+    stopped = [each for each in list_runs() if each.kind == "train" and each.state == "stopped"]
+    assert len(stopped) == len(ended)
+    # Resumed, it stays ended.
+    before = len(computed(fast))
+    launch.extend(TASK, run.id, config(**asked, sampler="grid", prune=True), command=WORKER)
+    done(run.id)
+    assert len(computed(fast)) == before
+
+
+def test_an_arm_of_images_without_labels_is_labelled_by_a_classifier(fast: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (30, 28, 28, 1), np.uint8)
+    card = {"kind": "generated", "dataset": "fashion-mnist", "config": flatten(GenerateConfig())}
+    save_set("raw", image, None, card | {"created": "2026-01-01T00:00:00+00:00"})
+    labelled = {"set": "raw", "pseudo_label": {"min_confidence": 0.0}}
+    found = result(done(begin(config(arms={"real only": {}, "labelled": labelled}, seeds=[0, 1]))))
+    sets = {cell.set for cell in found.cells if cell.arm == "labelled"}
+    (name,) = sets  # labels do not depend on the seed
+    assert open_set(name).card["pseudo_labels"]["encoder"]["sha256"]
+    assert len(open_set(name)) == 30
+    with pytest.raises(InputError, match=r"arm 'raw'.*has no labels.*pseudo-label raw"):
+        begin(config(arms={"real only": {}, "raw": {"set": "raw"}}, seeds=[0]), "bare")
+
+
 def test_an_arm_may_keep_a_part_of_its_images_before_training(fast: Path) -> None:
     part = {"by": "random", "keep": 10}
     arms = {**PAIR, "part": {"generate": {**MADE, "strength": 0.2}, "select": part}}
@@ -296,7 +376,7 @@ def test_a_full_disk_ends_it_with_a_sentence_and_a_resume_goes_on(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("cdp.experiments.coordinate.launch", full)
+        patch.setattr("cdp.experiments.children.launch", full)
         run = over(begin(config(arms=PAIR, seeds=[0])))
         assert run.state == "failed"
         assert run.error is not None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cdp.errors import InputError
-from cdp.experiments.racing import behind
+from cdp.experiments.design import behind
 from cdp.statistics.sequential import enough, look_interval, look_level
 from cdp.statistics.significance import paired_test
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import psutil
 
 from cdp import paths
 from cdp.config.experiment import ExperimentConfig
@@ -37,6 +39,9 @@ def experiment_run(
     record["config"] = config.model_dump(mode="json")
     (folder / "config.json").write_text(json.dumps(record))
     (folder / "status.json").write_text(json.dumps({"state": state, "started": 1e9} | status))
+    if state == "running":
+        process = {"pid": os.getpid(), "began": psutil.Process().create_time()}
+        (folder / "process.json").write_text(json.dumps(process))
     write_cells(folder, cells, {})
     return get_run(run_id)
 

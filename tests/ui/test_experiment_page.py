@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from cdp import paths
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.fields import config_of
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.config.train import TrainConfig
 from cdp.data.presets import own_presets
+from cdp.data.sets import SetWriter
 from cdp.errors import InputError
 from cdp.experiments.files import experiment_of, yaml_of
 from cdp.experiments.plan import cells
@@ -24,8 +28,10 @@ from cdp.ui.experiment import doors
 from cdp.ui.experiment.live import split_verdict
 from cdp.ui.experiment.take import SHEET, first_images, sheet_of
 from cdp.values.experiment import CellState
-from cdp.work.records import list_runs
-from tests.ui.experiment_runs import measured_grid, trained
+from cdp.work import launch
+from cdp.work.records import get_run, list_runs
+from cdp.work.registry import TASKS
+from tests.ui.experiment_runs import experiment_run, measured_grid, trained
 from tests.ui.pages import address, control, opened, ran, served, texts
 
 SMALL = "{name: tiny, real: 300, seeds: [0], arms: {real only: {}, b: {more_real: 5}}}"
@@ -193,6 +199,27 @@ def test_the_sheet_of_images_carries_the_experiment() -> None:
     with Image.open(io.BytesIO(sheet_of(images, yaml_of(run.config)))) as sheet:
         assert experiment_of(sheet.info[SHEET], "the sheet") == run.config
         assert sheet.width > 8 * 28
+
+
+def test_while_it_runs_images_appear_as_they_are_made_and_more_may_be_asked() -> None:
+    config = experiment_of(
+        "{name: night, seeds: [0, 1], arms: {a: {generate: {count: 20}}, real only: {}}}", "here"
+    )
+    made = launch.create(TASKS["generate"], GenerateConfig(), "night-a")
+    image = np.full((20, 28, 28, 1), 7, np.uint8)
+    with SetWriter(paths.sets_dir() / "night-a", 20, (28, 28, 1), {}) as writer:
+        cells = [CellState("a", 0, "generate", run=made)]
+        run = experiment_run(config, cells, state="running", updated=time.time())
+        assert first_images(result_of(config, run.folder, run.name)) == {}
+        writer.write(slice(0, 5), image[:5], np.zeros(5, np.int64))
+        images = first_images(result_of(config, run.folder, run.name))
+        assert images["a"].shape == (5, 28, 28, 1) and (images["a"] == 7).all()
+        app = page(experiment=run.id)
+        assert "Further arms appear here" in texts(app) or "The same noise" in texts(app)
+        ran(control(app, "Two more seeds").click())
+    now = get_run(run.id).config
+    assert isinstance(now, ExperimentConfig) and now.seeds == (0, 1, 2, 3)
+    assert {button.label for button in app.button} >= {"Stop", "Stronger attack"}
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Here:
         pass
 
     def close(self) -> None:
-        for folder, thread in self.threads.items():
+        for folder, thread in list(self.threads.items()):
             if thread.is_alive():
                 (Path(folder) / STOP).touch()
             thread.join(60)

@@ -98,7 +98,7 @@ def behind(
             "generate.strength": {"low": 0.01, "high": 1.0, "log": True},
             "generate.temperature": {"low": 0.02, "high": 1.0, "log": True},
         }
-        data["trials"] = TRIALS
+        data["trials"], data["prune"] = TRIALS, True
     return parse(ExperimentConfig, data)
 
 

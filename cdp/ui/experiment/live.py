@@ -195,10 +195,11 @@ def _buttons(state: ExperimentPage, run: Run, config: ExperimentConfig) -> None:
                 "Keeps everything that is done; it can be resumed.",
                 disabled=run.state == "stopping",
             )
-            return
-        if resumable(run):
+        elif resumable(run):
             about = "Goes on from what is done."
             press("Resume", "play_arrow", partial(launch.resume, run.id), about, type="primary")
+        if run.state == "stopping":
+            return
         press(
             "Two more seeds",
             "exposure_plus_2",

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from cdp.config.experiment import ExperimentConfig
+from cdp.data.sets import begun_images
 from cdp.errors import CdpError
 from cdp.ui.components.chart import chart
 from cdp.ui.kit.ask import remembered
@@ -17,9 +18,9 @@ from cdp.ui.kit.images import showable, sprite
 from cdp.ui.kit.markup import Html, image, tag
 from cdp.ui.kit.tables import table
 from cdp.ui.kit.words import plain
-from cdp.values.experiment import ExperimentResult
+from cdp.values.experiment import CellState, ExperimentResult
 from cdp.values.text import number_text
-from cdp.work.records import Run
+from cdp.work.records import Run, get_run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -92,16 +93,26 @@ def _heat(run: Run, result: ExperimentResult, varied: Sequence[str], figure: str
 
 
 def first_images(result: ExperimentResult) -> dict[str, np.ndarray]:
-    """By arm the first images of its set of the first seed that has one, which start from the same
-    noise in all arms."""
-    seeds = sorted({cell.seed for cell in result.cells if cell.set})
+    """By arm the first images of the first seed that has any, which start from the same noise in
+    all arms; of a set that is being made those that are there."""
+    seeds = sorted({cell.seed for cell in result.cells if cell.set or cell.stage == "generate"})
     images = {}
-    for cell in result.cells:
-        if cell.set and cell.seed == seeds[0]:
-            known = remembered(f"experiment images {cell.set}", partial(_read, cell.set))
-            if known is not None:
-                images[cell.arm] = known
+    for cell in result.cells if seeds else ():
+        known = _images_of(cell) if cell.seed == seeds[0] else None
+        if known is not None:
+            images[cell.arm] = known
     return {arm.name: images[arm.name] for arm in result.arms if arm.name in images}
+
+
+def _images_of(cell: CellState) -> np.ndarray | None:
+    if cell.set:
+        return remembered(f"experiment images {cell.set}", partial(_read, cell.set))
+    if cell.stage != "generate" or not cell.run:
+        return None
+    try:
+        return begun_images(get_run(cell.run).name, EACH)
+    except CdpError:
+        return None
 
 
 def _read(name: str) -> np.ndarray | None:
