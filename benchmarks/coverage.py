@@ -174,14 +174,14 @@ def pair(shape: str, n: int, number: int, *, trained: bool = True) -> tuple[Figu
 
 
 def pairs_of(
-    shape: str, n: int, pairs: int, keep: Path | None = None
+    shape: str, n: int, pairs: int, keep: Path | None = None, first: int = 0
 ) -> list[tuple[Figures, Figures]]:
-    """So many pairs. keep: a folder where pairs lie that were measured already, and new ones
-    go to."""
+    """So many pairs from number ``first``. keep: a folder where pairs lie that were measured
+    already, and new ones go to."""
     found = []
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-    for number in range(pairs):
+    for number in range(first, first + pairs):
         path = keep / f"{shape}-{n}-{number}.json" if keep else None
         if path is not None and path.exists():
             first, second = (
@@ -281,6 +281,13 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         help="pairs of sets of each shape (default: 200 of 300 images, 100 of 1,000, 30 of 5,000)",
     )
     parser.add_argument(
+        "--first",
+        type=int,
+        default=0,
+        help="number of the first pair: from 200 on other draws than those of the table, which"
+        " are printed only",
+    )
+    parser.add_argument(
         "--keep",
         type=Path,
         metavar="FOLDER",
@@ -304,15 +311,16 @@ def main(given: Sequence[str] | None = None) -> int:
         figures: list[Figure] = []
         for n, pairs in sizes.items():
             for shape in SHAPES:
-                figures += figures_of(pairs_of(shape, n, pairs, asked.keep), shape, n)
+                figures += figures_of(pairs_of(shape, n, pairs, asked.keep, asked.first), shape, n)
                 print(f"{shape}, {n:,} images: done", flush=True)
         settings = {"quick": asked.quick, "images": list(sizes), "pairs": list(sizes.values())}
         result = Result(
             NAME, TITLE, tuple(figures), settings, machine(), (before, load_now()), NOTES, "matrix"
         )
-        results.save(result, results.folder(quick=asked.quick))
+        if not asked.first:
+            results.save(result, results.folder(quick=asked.quick))
         print(f"{result.title}\n{tables.of_result(result)}\n{tables.stamp(result)}")
-        if not asked.quick:
+        if not asked.quick and not asked.first:
             documents.refresh()
     except CdpError as error:
         print(error, file=sys.stderr)

@@ -39,6 +39,15 @@ SETS = (
 PLAIN = "/train?real=1000&steps=120&attack_steps=3&seeds=2&warm_up=0.1&name=real-only"
 TRAININGS = (PLAIN, PLAIN.replace("real-only", "guided") + f"&synthetic={SETS[0][0]}&fraction=0.5")
 TRAIN_MS = 600_000
+EXPERIMENT = """
+name: strength and temperature
+real: 1000
+seeds: [0, 1, 2]
+generate: {count: 300, steps: 10}
+grid: {generate.strength: [0.05, 0.1, 0.2, 0.4], generate.temperature: [0.05, 0.2]}
+train: {preset: quick, steps: 120, attack_steps: 2}
+evaluate: {attack: quick, count: 400}
+"""
 EVALUATION = ("--attack", "pgd", "--steps", "20", "--restarts", "2", "--count", "400", "--json")
 
 
@@ -65,12 +74,14 @@ def main() -> int:
         _make_sets(browser, server)
         trained = _train(browser, server)
         evaluated = _evaluate(server)
+        experiment = _experiment(server, Path(folder))
         for theme in THEMES:
             context = browser.new_context(
                 color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900}
             )
             context.set_default_timeout(SLOW_MS)
             _shoot_theme(context, server, theme, out, trained, evaluated)
+            _shoot_experiment(context, server, theme, out, experiment)
             context.close()
         browser.close()
     return 0
@@ -125,6 +136,31 @@ def _evaluate(server: Server) -> list[str]:
         )
         found.append(str(json.loads(done.stdout)["run"]))
     return found
+
+
+def _experiment(server: Server, folder: Path) -> str:
+    """A small grid from its file to its verdict; the id of its run."""
+    file = folder / "experiment.yaml"
+    file.write_text(EXPERIMENT)
+    command = [sys.executable, "-m", "cdp", "experiment", "run", str(file), "--json"]
+    environment = os.environ | {"CDP_HOME": str(server.home)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+    return str(json.loads(done.stdout.splitlines()[-1])["run"])
+
+
+def _shoot_experiment(
+    context: BrowserContext, server: Server, theme: str, out: Path, experiment: str
+) -> None:
+    page = context.new_page()
+    for name, path in (
+        ("experiment", f"/experiment?experiment={experiment}"),
+        ("experiment-form", "/experiment"),
+    ):
+        open_page(page, server, path)
+        page.wait_for_timeout(2 * SETTLE_MS)
+        expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
+        wait_idle(page)
+        _shoot(page, f"{name}-{theme}", out)
 
 
 def _shoot_theme(

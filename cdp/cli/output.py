@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, Self, TextIO
 
 from cdp.errors import InputError
-from cdp.values.text import duration
+from cdp.values.text import done_text, duration
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
@@ -105,7 +105,7 @@ class ProgressLine:
             return
         self._last, self._finished = now, done >= total
         left = f", {duration(seconds_left)} left" if seconds_left and done < total else ""
-        self._write(f"{done:,} of {total:,} {self._unit}{left}{note}")
+        self._write(f"{done_text(done, total, self._unit)}{left}{note}")
 
     def __enter__(self) -> Self:
         return self

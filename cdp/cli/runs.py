@@ -14,7 +14,7 @@ import typer
 from cdp.cli.options import AsJson, argument, option
 from cdp.cli.output import ProgressLine, aligned, answer, print_json
 from cdp.errors import Cancelled, CdpError, InputError, MissingError
-from cdp.values.text import at_step, duration, share_text
+from cdp.values.text import at_step, done_text, duration, share_text
 
 if TYPE_CHECKING:
     from cdp.work.records import Run
@@ -290,7 +290,7 @@ def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _progress(record: Mapping[str, Any]) -> str:
     progress = record["progress"]
-    return f"{progress['done']:,} of {progress['count']:,} {progress['unit']}" if progress else ""
+    return done_text(progress["done"], progress["count"], progress["unit"]) if progress else ""
 
 
 def _share(share: float | None) -> str:

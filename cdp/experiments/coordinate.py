@@ -5,6 +5,7 @@ moment: what is done is found again by its content."""
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,10 +23,12 @@ from cdp.experiments.chores import Chores
 from cdp.experiments.content import generated_content
 from cdp.experiments.crew import Crew
 from cdp.experiments.design import Design, design_of
+from cdp.experiments.estimate import estimate
 from cdp.experiments.plan import Cell
 from cdp.experiments.results import line_of, result_of
 from cdp.values.experiment import CellState
 from cdp.values.text import counted, listed
+from cdp.work.cost import time_left
 from cdp.work.failures import sentence
 from cdp.work.launch import settings_since
 from cdp.work.records import CONFIG, Run, get_run
@@ -76,11 +79,13 @@ class Coordinator:
             for key, state in self._before.items()
         }
         self._changed = True
+        self._first, self._clock = self._done_parts()[0], time.monotonic()
+        self._expected = math.prod(estimate(config).seconds) ** 0.5
 
     def run(self) -> dict[str, Any]:
         """Until nothing is wanted any more."""
         pairs = 0
-        self.session.begin(self._done_parts()[0])
+        self.session.begin(self._first)
         while True:
             if self.session.stop_requested():
                 self._stop_children()
@@ -91,7 +96,7 @@ class Coordinator:
                 self._step(cell)
             if self._changed:
                 self._save()
-            self.session.progress(*self._done_parts(), unit="parts")
+            self._progress()
             pairs = self._tell(pairs)
             over = all(self._state(cell).over for cell in wanted)
             over = over and self.design.finished(self.states)
@@ -348,6 +353,12 @@ class Coordinator:
             elif state.set:
                 done += "generate" in stages
         return round(PARTS * done), max(1, round(PARTS * total))
+
+    def _progress(self) -> None:
+        done, count = self._done_parts()
+        spent = time.monotonic() - self._clock
+        left = time_left(spent, done - self._first, count - done, expected=self._expected)
+        self.session.progress(done, count, unit="parts", seconds_left=left)
 
     def _tell(self, before: int) -> int:
         """A point of the journal for every cell that is done."""

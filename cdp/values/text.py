@@ -120,6 +120,14 @@ def number_text(value: float) -> str:
     return f"{int(value):,}" if float(value).is_integer() and abs(value) < 1e10 else f"{value:g}"
 
 
+def done_text(done: int, count: int, unit: str) -> str:
+    """ "20 of 1,000 images"; "2.0 %" of work that is counted in parts, of which nobody knows the
+    size."""
+    if unit == "parts":
+        return f"{100 * done / max(1, count):.1f} %"
+    return f"{done:,} of {count:,} {unit}"
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A count with what is counted: "1 image", "2,000 images". plural: where it is not noun + s."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from benchmarks import coverage, results
 from cdp.embedding.classes import linear_probe
@@ -58,3 +59,22 @@ def test_newtons_method_finds_the_classifiers_that_the_app_trains() -> None:
     assert np.abs(quick.margin - probe.margin).mean() < 0.01
     assert (quick.hit != probe.hit).sum() <= 3
     assert quickly.value == pytest.approx(told.value, abs=0.005)
+
+
+def test_the_intervals_of_the_last_whole_run_hold_what_they_promise_at_every_size() -> None:
+    """The suite simulates 300 images (tests/embedding/test_coverage.py); larger sets take make
+    coverage half an hour, and its counts are here."""
+    stored = results.load("coverage")
+    assert stored is not None
+    for n in coverage.PAIRS:
+        rows = [figure for figure in stored.figures if figure.key == f"{n:,} images"]
+        covered = [row for row in rows if row.name.endswith(": covered")]
+        assert len(covered) == len(TITLES) * len(coverage.SHAPES)
+        for row in covered:
+            hits = round(row.value * row.n / 100)
+            # All of them together say so by chance in one of a thousand tables, were 93 % true.
+            assert binom.cdf(hits, row.n, 0.93) > 1e-3 / len(covered), row
+        assert 93 < np.average([r.value for r in covered], weights=[r.n for r in covered]) < 97
+        for what in ("same real images", "fresh ones"):
+            apart = [row for row in rows if row.name.endswith(f"told apart, {what}")]
+            assert 2 < np.average([r.value for r in apart], weights=[r.n for r in apart]) < 8

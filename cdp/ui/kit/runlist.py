@@ -15,7 +15,7 @@ from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.markup import ACCENT, Html, bar
 from cdp.ui.kit.tables import fold
 from cdp.ui.kit.words import plain, sentence_of
-from cdp.values.text import duration
+from cdp.values.text import done_text, duration
 from cdp.work import launch
 from cdp.work.records import RESUMABLE, Run, list_runs, log_tail
 
@@ -171,7 +171,7 @@ def state_line(run: Run, count: str | None = None, *more: str) -> str:
     parts = ["stopped by itself" if ended_itself(run) else WORDS[run.state]]
     if count is None:
         counted = run.progress if run.state != "finished" else None
-        count = f"{counted.done:,} of {counted.count:,} {counted.unit}" if counted else ""
+        count = done_text(counted.done, counted.count, counted.unit) if counted else ""
     parts.append(count)
     if run.state == "running" and run.progress and run.progress.seconds_left is not None:
         parts.append(f"{duration(run.progress.seconds_left)} left")
