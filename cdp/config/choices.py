@@ -33,17 +33,21 @@ class Loss:
     "nothing". of: the function that computes it, "module:name"; it takes a
     ``cdp.guidance.contrast.Compared`` and gives one value an anchor. settings: those of
     ``Guidance`` that only some losses take. both_views: whether both views of an image are
-    anchors, with the rest of the batch as negatives."""
+    anchors, with the rest of the batch as negatives. label_free: whether a loss of logits asks for
+    no label. robustness: whether it wants the gradient of a robust loss on real images
+    (``cdp.guidance.contrast.robust_gradient``)."""
 
     title: str
     compares: Literal["nothing", "logits", "classes", "views"]
     of: str = ""
     settings: tuple[str, ...] = ()
     both_views: bool = False
+    label_free: bool = False
+    robustness: bool = False
 
     @property
     def knows_classes(self) -> bool:
-        return self.compares in ("logits", "classes")
+        return self.compares in ("logits", "classes") and not self.label_free
 
     @property
     def contrasts(self) -> bool:
@@ -172,7 +176,25 @@ LOSSES = {
         ("temperature", "margin"),
     ),
     "fisher": Loss("Fisher (class-aware)", "classes", f"{_CONTRAST}:fisher"),
+    "supcon_spread": Loss(
+        "SupCon with spread (class-aware)",
+        "classes",
+        f"{_CONTRAST}:supcon_spread",
+        ("temperature", "spread", "bandwidth"),
+    ),
     "classifier": Loss("Classifier (class-aware)", "logits", f"{_CONTRAST}:classifier"),
+    "boundary": Loss(
+        "Boundary (class-aware)", "logits", f"{_CONTRAST}:boundary", ("kappa_low", "kappa_high")
+    ),
+    "uncertainty": Loss(
+        "Uncertainty of the classifier", "logits", f"{_CONTRAST}:uncertainty", label_free=True
+    ),
+    "influence": Loss(
+        "Influence on robustness (class-aware)",
+        "logits",
+        f"{_CONTRAST}:influence",
+        robustness=True,
+    ),
 }
 """By the name that configs, cards and links have for them."""
 

@@ -38,8 +38,9 @@ class Guidance(Frozen):
         paper="hard_negative (info_nce in a variant)",
         titles={"none": "None (unguided)"},
     )
-    """What the sampler descends. SupCon, class margin, Fisher and classifier know the classes;
-    InfoNCE and hard-negative do not, and so push images of the same class apart too."""
+    """What the sampler descends. SupCon, class margin, Fisher, classifier, boundary and influence
+    know the classes; InfoNCE and hard-negative do not, and so push images of the same class apart
+    too; uncertainty asks only how unsure the encoder is."""
     encoder: str = knob(
         "robust",
         "Encoder",
@@ -51,8 +52,9 @@ class Guidance(Frozen):
     """The network whose features the loss compares. A robust (adversarially trained) encoder has
     gradients that change what a person sees; a standard one mostly gets changes that only it
     sees."""
-    strength: float = knob(0.1, "Strength", unit="|guidance| / |noise|", ge=0, le=2)
-    """Length of the guidance, per image, as a share of the predicted noise: 0 is unguided."""
+    strength: float = knob(0.1, "Strength", unit="|guidance| / |noise|", ge=-2, le=2)
+    """Length of the guidance, per image, as a share of the predicted noise: 0 is unguided, below 0
+    it climbs the loss."""
     temperature: float = knob(
         0.1, "Temperature", unit="tau", paper="10 (hard_negative), 0.1 (info_nce)", ge=0.01, le=100
     )
@@ -129,6 +131,17 @@ class Guidance(Frozen):
     margin: float = knob(0.5, "Margin", unit="cosine", advanced=True, ge=0, le=2)
     """Cosine margin by which an image should be nearer to its own class's mean than to any other
     (class margin)."""
+    spread: float = knob(0.1, "Spread gamma", advanced=True, ge=0, le=100)
+    """How strongly images of one class in the batch push each other apart (SupCon with spread)."""
+    bandwidth: float = knob(0.5, "Bandwidth", advanced=True, ge=0.05, le=2)
+    """Distance in feature space, between unit vectors, over which they do (SupCon with spread)."""
+    kappa_low: float = knob(0.0, "Margin from", unit="logits", advanced=True, ge=-20, le=20)
+    """Each image is led to a margin of its own over the next class, drawn between this and the
+    next setting: 0 is the decision boundary (boundary)."""
+    kappa_high: float = knob(2.0, "Margin to", unit="logits", advanced=True, ge=-20, le=20)
+    """Other end of these margins (boundary)."""
+    unguided_share: float = knob(0.0, "Unguided share", advanced=True, ge=0, le=1)
+    """Share of each batch that is left unguided, so that a set holds both kinds."""
     head: bool = knob(False, "Online head", paper="on", advanced=True)
     """A small random projection head on the features, trained while sampling (Adam 1e-2, one step
     a guidance call). Seeded, but images then depend on the call history of their batch."""
@@ -146,6 +159,10 @@ class Guidance(Frozen):
         if self.loss != "none" and self.window_stop >= self.window_start:
             raise ValueError(
                 f"window_stop ({self.window_stop}) must be below window_start ({self.window_start})"
+            )
+        if self.loss == "boundary" and self.kappa_low > self.kappa_high:
+            raise ValueError(
+                f"kappa_low ({self.kappa_low:g}) must not be above kappa_high ({self.kappa_high:g})"
             )
         reason = refusal(self)
         if reason:
@@ -257,7 +274,7 @@ class GenerateConfig(Frozen):
     @model_validator(mode="after")
     def _has_rivals(self) -> Self:
         g = self.guidance
-        needs = LOSSES[g.loss].contrasts and negatives_of(g) == "batch" and g.strength > 0
+        needs = LOSSES[g.loss].contrasts and negatives_of(g) == "batch" and g.strength != 0
         if needs and min(self.batch, self.count) < 2:
             raise ValueError(
                 f"{g.loss} has no negatives in a batch of 1: raise batch and count to 2 or more"
@@ -275,6 +292,8 @@ def flatten(config: GenerateConfig) -> dict[str, Any]:
 _NEWER: dict[str, Any] = {"head_hidden": 128, "head_out": 128, "clip_sample": "model"}
 """Leaves that came when lambda began to multiply the mean over all rows of the loss, with what they
 were before."""
+_LATER = {"spread", "bandwidth", "kappa_low", "kappa_high", "unguided_share"}
+"""Leaves that came after those; their defaults are what was before."""
 
 
 def upgraded(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -282,7 +301,7 @@ def upgraded(flat: Mapping[str, Any]) -> dict[str, Any]:
     used to be divided by the images alone, so hard_negative, which has two rows an image, was
     pushed twice as hard as its lambda said. Twice the lambda is the same push today, to the last
     bit."""
-    complete = set(Guidance.model_fields) - {"encoder", *_NEWER}
+    complete = set(Guidance.model_fields) - {"encoder", *_NEWER, *_LATER}
     if not complete <= flat.keys() or flat.keys() & _NEWER.keys():
         return dict(flat)
     twice = (

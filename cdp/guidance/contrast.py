@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -42,16 +42,20 @@ class Keys:
 class Compared:
     """What a loss has of one batch. settings: those of the guidance. z: (B,D) unit rows, the
     anchors; view: (B,D) unit rows, the positive of each, for losses that compare views; labels:
-    (B,) where they are known, as losses that know classes ask for; logits: of the encoder; attract,
-    repel: keys that pull and push, where labels say which do."""
+    (B,) where they are known, as losses that know classes ask for; logits: of the encoder; uniform:
+    (B,) one number in [0, 1) an image, the same at every step; attract, repel: keys that pull and
+    push, where labels say which do; gradient: what ``robust_gradient`` gives. Where a loss does not
+    contrast, z are the features as they are."""
 
     settings: Guidance
     z: Tensor
     view: Tensor | None
     labels: Tensor | None
     logits: Callable[[], Tensor]
-    attract: list[Keys]
-    repel: list[Keys]
+    uniform: Callable[[], Tensor]
+    attract: list[Keys] = field(default_factory=list)
+    repel: list[Keys] = field(default_factory=list)
+    gradient: Tensor | None = None
 
     def classes(self) -> Tensor:
         """The labels, (B,). Raises InputError where there are none."""
@@ -109,6 +113,40 @@ def classifier(compared: Compared) -> Tensor:
     return losses.classifier(compared.logits(), compared.classes())
 
 
+def supcon_spread(compared: Compared) -> Tensor:
+    g = compared.settings
+    near = losses.repulsion(compared.z, compared.classes(), bandwidth=g.bandwidth)
+    return supcon(compared) + g.spread * near
+
+
+def boundary(compared: Compared) -> Tensor:
+    g = compared.settings
+    target = g.kappa_low + (g.kappa_high - g.kappa_low) * compared.uniform()
+    return losses.boundary(compared.logits(), compared.classes(), target)
+
+
+def uncertainty(compared: Compared) -> Tensor:
+    return losses.uncertainty(compared.logits())
+
+
+def influence(compared: Compared) -> Tensor:
+    assert compared.gradient is not None  # as the loss asks for it
+    labels = compared.classes()
+    return losses.influence(compared.logits(), compared.z, labels, compared.gradient)
+
+
+def robust_gradient(logits: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+    """By class the mean gradient of cross-entropy with respect to the last layer's weights.
+
+    logits: (N, K) and features: (N, F) of attacked real images; labels: (N,) -> (K, K, F): of class
+    y the mean over its images of ``(p - e_y) f^T``; 0 for a class without images.
+    """
+    own = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    slope = logits.softmax(dim=1) - own
+    total = torch.einsum("ny,nk,nf->ykf", own, slope, features)
+    return total / own.sum(0).clamp_min(1)[:, None, None]
+
+
 class Contrast:
     """Per-anchor loss of a batch of images. One instance serves one batch from its first step to
     its last and remembers features of earlier steps, so an image costs one encoder forward a step,
@@ -122,9 +160,12 @@ class Contrast:
         bank: Bank | None,
         seed: int,
         dtype: torch.dtype = torch.float32,
+        gradient: Tensor | None = None,
     ) -> None:
-        """net: ``features`` (B,F) and ``logits_of`` (B,K) of images; bank: where asked for."""
+        """net: ``features`` (B,F) and ``logits_of`` (B,K) of images; bank, and gradient of
+        ``robust_gradient``: where asked for."""
         self.guidance, self.net, self.bank, self.dtype = guidance, net, bank, dtype
+        self.gradient = gradient
         self.loss = LOSSES[guidance.loss]
         self._compute: Callable[[Compared], Tensor] = imported(self.loss.of)
         self.positives, self.negatives = positives_of(guidance), negatives_of(guidance)
@@ -146,8 +187,13 @@ class Contrast:
         self._look_back()
         features = self._features(image)
         logits = partial(self.net.logits_of, features)
+        uniform = partial(self._uniform, features)
         if not self.loss.contrasts:
-            return self._compute(Compared(self.guidance, features, None, labels, logits, [], []))
+            return self._compute(
+                Compared(
+                    self.guidance, features, None, labels, logits, uniform, gradient=self.gradient
+                )
+            )
         if self.guidance.head and self.head is None:
             self.head = OnlineHead(
                 features.shape[1],
@@ -173,7 +219,9 @@ class Contrast:
             groups["real" if self.positives == "real" else "batch"],
             groups[self.negatives],
         )
-        return self._compute(Compared(self.guidance, z, view, labels, logits, attract, repel))
+        return self._compute(
+            Compared(self.guidance, z, view, labels, logits, uniform, attract, repel)
+        )
 
     def pass_by(self, image: Tensor, labels: Tensor | None) -> None:
         """An iterate that is not guided. The one before the first guided step belongs to the
@@ -190,6 +238,11 @@ class Contrast:
     def _features(self, image: Tensor) -> Tensor:
         with autocast(image.device, self.dtype):
             return self.net.features(image).float()
+
+    def _uniform(self, like: Tensor) -> Tensor:
+        """One number an image, the same at every step, as it comes from the seed alone."""
+        stream = torch.Generator().manual_seed(self._seed)
+        return torch.rand(len(like), generator=stream).to(like)
 
     def _embed(self, features: Tensor) -> Tensor:
         return F.normalize(self.head(features) if self.head else features, dim=1)

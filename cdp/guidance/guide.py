@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -122,6 +123,25 @@ def during(
     return within
 
 
+def sparing(guide: Guide, share: float, seed: int) -> Guide:
+    """The guide for all but this share of a batch, rounded, which is left as it is: the same images
+    at every step."""
+
+    def spared(state: NoiseState) -> Nudge | None:
+        nudge = guide(state)
+        if nudge is None:
+            return None
+        order = torch.randperm(len(state.x_t), generator=torch.Generator().manual_seed(seed + 1))
+        left = order[: round(share * len(order))].to(nudge.delta.device)
+        return replace(
+            nudge,
+            delta=nudge.delta.index_fill(0, left, 0.0),
+            ratio=nudge.ratio.index_fill(0, left, 0.0),
+        )
+
+    return spared if share else guide
+
+
 def norms(x: Tensor) -> Tensor:
     """Euclidean norm per image, (B,)."""
     return x.flatten(1).norm(dim=1)
@@ -132,20 +152,23 @@ def build_guide(
     net: Classifier,
     *,
     bank: Bank | None = None,
+    gradient: Tensor | None = None,
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> Guide | None:
     """The guide of a config for one batch; None without guidance, so that 0 is exactly unguided.
-    seed: of the batch's own random choices; dtype: of the encoder's forward pass."""
+    gradient: of ``robust_gradient``, where the loss asks for it; seed: of the batch's own random
+    choices; dtype: of the encoder's forward pass."""
     strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
     if guidance.loss == "none" or strength == 0:
         return None
-    contrast = Contrast(guidance, net, bank=bank, seed=seed, dtype=dtype)
-    gradient = descend(contrast, point=guidance.point)
+    contrast = Contrast(guidance, net, bank=bank, seed=seed, dtype=dtype, gradient=gradient)
+    descent = descend(contrast, point=guidance.point)
     if guidance.strength_mode == "raw":
-        scaled = raw(gradient, lambda t, level: raw_weight(guidance, t, level))
+        scaled = raw(descent, lambda t, level: raw_weight(guidance, t, level))
     else:
-        scaled = relative(gradient, lambda t, level: relative_strength(guidance, t, level))
+        scaled = relative(descent, lambda t, level: relative_strength(guidance, t, level))
+    scaled = sparing(scaled, guidance.unguided_share, seed)
 
     def pass_by(state: NoiseState) -> None:
         if looks_back(guidance):

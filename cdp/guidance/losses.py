@@ -170,12 +170,66 @@ def classifier(logits: Tensor, labels: Tensor) -> Tensor:
 
     logits: (B, K), K >= 2; labels: (B,) in 0..K-1 -> (B,) nats: ``-log softmax(logits)_y``.
     """
+    own, others = _own_and_others(logits, labels)
+    return _versus(own, others.logsumexp(dim=1))
+
+
+def boundary(logits: Tensor, labels: Tensor, target: Tensor) -> Tensor:
+    """How far an image's margin is from where it should lie (after Ghosh et al. 2025, arXiv
+    2501.10466).
+
+    logits: (B, K), K >= 2; labels: (B,) in 0..K-1; target: (B,) margins, in units of logits: 0 is
+    the decision boundary, negative the far side of it -> (B,): ``(m_y - max_{c != y} m_c -
+    target)^2``.
+    """
+    own, others = _own_and_others(logits, labels)
+    return (own - others.amax(dim=1) - target).square()
+
+
+def uncertainty(logits: Tensor) -> Tensor:
+    """Minus the entropy of the classifier's answer: descending it leads to images of which the
+    classifier is unsure (Hemmat et al. 2023, arXiv 2310.00158).
+
+    logits: (B, K), K >= 2 -> (B,) nats in -log K..0: ``sum_c p_c log p_c``.
+    """
     _require_rows("logits", logits)
     _require_classes(logits.shape[1])
-    own, others = _split(
-        logits, _one_hot(labels, len(logits), torch.arange(logits.shape[1], device=logits.device))
-    )
-    return _versus(own, others.logsumexp(dim=1))
+    log_p = logits.log_softmax(dim=1)
+    return (log_p.exp() * log_p).sum(dim=1)
+
+
+def influence(logits: Tensor, features: Tensor, labels: Tensor, gradient: Tensor) -> Tensor:
+    """Minus how much a training step on the image lowers a loss elsewhere, to first order in the
+    last layer: the inner product of the two gradients.
+
+    logits: (B, K), K >= 2; features: (B, F) that the last layer takes; labels: (B,) in 0..K-1;
+    gradient: (K, K, F), by class y the gradient of that loss with respect to the weights, (K, F)
+    -> (B,): ``-(p - e_y)^T gradient_y f``. The gradient of cross-entropy on the image itself is
+    ``(p - e_y) f^T``.
+    """
+    _require_rows("features", features)
+    own_class = _own_class(logits, labels)
+    wanted = (*own_class.shape[1:], *own_class.shape[1:], features.shape[1])
+    if gradient.shape != wanted:
+        raise InputError(f"gradient has shape {tuple(gradient.shape)}: pass {wanted}")
+    slope = logits.softmax(dim=1) - own_class.to(logits.dtype)
+    return -torch.einsum("bk,bkf,bf->b", slope, gradient[labels], features)
+
+
+def repulsion(query: Tensor, labels: Tensor, *, bandwidth: float) -> Tensor:
+    """How near an image is to the others of its class in the batch, by a Gaussian kernel (Particle
+    Guidance, Corso et al. 2023, arXiv 2310.13102).
+
+    query: (B, D) unit rows; labels: (B,); bandwidth: of the kernel, above 0 -> (B,), in 0..B - 1:
+    ``sum over j != i with y_j = y_i of exp(-|q_i - q_j|^2 / (2 bandwidth^2))``.
+    """
+    _require_rows("query", query)
+    _require_labels("labels", labels, len(query))
+    _require_number("bandwidth", bandwidth, low=0, open_low=True)
+    same = labels[:, None] == labels[None, :]
+    same = same & ~torch.eye(len(query), dtype=torch.bool, device=query.device)
+    near = ((query @ query.T - 1) / bandwidth**2).exp()  # of unit rows |a - b|^2 = 2 - 2 a.b
+    return torch.where(same, near, 0.0).sum(dim=1)
 
 
 def _l_out(logits: Tensor, attract: Tensor, repel: Tensor) -> Tensor:
@@ -236,6 +290,17 @@ def _one_hot(labels: Tensor, count: int, classes: Tensor) -> Tensor:
             " exactly once"
         )
     return own_class
+
+
+def _own_class(logits: Tensor, labels: Tensor) -> Tensor:
+    """(B, K) bool of logits (B, K) whose columns are the classes 0..K-1."""
+    _require_rows("logits", logits)
+    _require_classes(logits.shape[1])
+    return _one_hot(labels, len(logits), torch.arange(logits.shape[1], device=logits.device))
+
+
+def _own_and_others(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    return _split(logits, _own_class(logits, labels))
 
 
 def _split(scores: Tensor, own_class: Tensor) -> tuple[Tensor, Tensor]:

@@ -68,7 +68,12 @@ def guide_for(config: GenerateConfig, loaded: Loaded, index: int) -> Guide | Non
         return None
     seed = int(np.random.SeedSequence([config.seed, index, 1]).generate_state(1, np.uint64)[0] >> 1)
     return build_guide(
-        config.guidance, loaded.encoder.net, bank=loaded.bank, seed=seed, dtype=loaded.dtype
+        config.guidance,
+        loaded.encoder.net,
+        bank=loaded.bank,
+        gradient=loaded.gradient,
+        seed=seed,
+        dtype=loaded.dtype,
     )
 
 

@@ -23,7 +23,7 @@ def warnings(config: GenerateConfig, *, conditional: bool) -> dict[str, str]:
             "strength": "Strength 0 changes nothing: guided and unguided images will be identical."
         }
     sentences: dict[str, str] = {}
-    if conditional and not LOSSES[g.loss].knows_classes:
+    if conditional and LOSSES[g.loss].compares == "views":
         sentences["loss"] = (
             "This loss does not know the classes: it also pushes images of the same class apart,"
             " which lowers how well the classes can be told apart. The class-aware losses do not."
@@ -33,7 +33,11 @@ def warnings(config: GenerateConfig, *, conditional: bool) -> dict[str, str]:
             "This model is unconditional, so it gives this loss no class to aim for: choose InfoNCE"
             " or hard negatives."
         )
-    if relative and g.strength >= STRONG and (g.noise_limit == 0 or g.window_start > HIGH_NOISE):
+    if (
+        relative
+        and abs(g.strength) >= STRONG
+        and (g.noise_limit == 0 or g.window_start > HIGH_NOISE)
+    ):
         sentences["strength"] = (
             "Strong guidance where images are still mostly noise destroys them: lower the"
             f" strength, start the window at {HIGH_NOISE:g} or below, and keep the noise limit on."

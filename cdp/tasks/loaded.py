@@ -13,22 +13,27 @@ from torch import Tensor
 from cdp.config.choices import LOSSES
 from cdp.config.generate import GenerateConfig, negatives_of, positives_of
 from cdp.data.fitting import fit, labelling_of_card
+from cdp.data.registry import dataset_info
 from cdp.errors import InputError
-from cdp.guidance.contrast import Bank
+from cdp.guidance.contrast import Bank, robust_gradient
 from cdp.models.checkpoints import is_name
 from cdp.models.denoiser import compiled, to_image_range
 from cdp.models.encoders import Encoder, load_encoder
 from cdp.models.pipelines import DiffusionModel, load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.paths import home
+from cdp.robust.attacks import madry, pgd
 from cdp.robust.recipes import to_tensor
 from cdp.tasks.sources import dataset_of_generation, looking_for, real_images, require_aims
+
+GRADIENT_STEPS = 10
+"""Of the attack on the real images of ``Loaded.gradient``."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Everything a generation needs in memory. dataset: whose encoders and real images these
-    are."""
+    """Everything a generation needs in memory. gradient: of a robust loss on real images, where the
+    guide's loss asks for it; dataset: whose encoders and real images these are."""
 
     model: DiffusionModel
     encoder: Encoder | None
@@ -36,6 +41,7 @@ class Loaded:
     device: torch.device
     dtype: torch.dtype
     dataset: str
+    gradient: Tensor | None = None
 
 
 @lru_cache(maxsize=2)
@@ -79,6 +85,28 @@ def _bank(encoder: str, dataset: str, size: int) -> Bank:
     return Bank(features_of(net, image), torch.from_numpy(label).to(pick_device()))
 
 
+@lru_cache(maxsize=8)
+def _robust_gradient(encoder: str, dataset: str, size: int) -> Tensor:
+    """Of an encoder's loss on attacked real training images (PGD-10 at the conventional budget)."""
+    image, label = real_images(dataset, "train", size)
+    net = encoder_on_device(encoder, dataset).net
+    device = next(net.parameters()).device
+    epsilon = dataset_info(dataset).usual_linf
+    parts = []
+    for i in range(0, len(image), 128):
+        x, y = to_tensor(image[i : i + 128]).to(device), torch.from_numpy(label[i : i + 128])
+        stream = torch.Generator(device).manual_seed(i)
+        attacked = pgd(
+            net, x, y.to(device), generator=stream, **madry(epsilon, GRADIENT_STEPS, "linf")
+        )
+        with torch.no_grad():
+            parts.append(net.features(attacked).float())
+    features = torch.cat(parts)
+    with torch.no_grad():
+        logits = net.logits_of(features)
+    return robust_gradient(logits, features, torch.from_numpy(label).to(device))
+
+
 def features_of(net: torch.nn.Module, image: np.ndarray) -> Tensor:
     """Encoder features of (N,H,W,C) uint8 images, (N,F) fp32 on the encoder's device."""
     device = next(net.parameters()).device
@@ -119,6 +147,7 @@ def load_engine(config: GenerateConfig) -> Loaded:
         "real" in (positives_of(guidance), negatives_of(guidance))
         and LOSSES[guidance.loss].contrasts
     )
+    wants_real |= LOSSES[guidance.loss].robustness
     if not dataset and (wants_real or is_name(guidance.encoder)):
         raise InputError(
             f"dataset: the model {config.model} does not say what it was trained on, so its"
@@ -138,7 +167,7 @@ def load_engine(config: GenerateConfig) -> Loaded:
     ours = labelling_of_card(config.model, model.card)
     match = fit(
         labelling_of_card(guidance.encoder, encoder.card),
-        ours if guidance.loss == "classifier" else ours.images,
+        ours if LOSSES[guidance.loss].compares == "logits" else ours.images,
     )
     if match.refusal or match.mapping:
         reason = match.refusal or "its classes are numbered otherwise"
@@ -146,5 +175,11 @@ def load_engine(config: GenerateConfig) -> Loaded:
             f"encoder: {guidance.encoder} does not fit the model {config.model} ({reason}): choose"
             " an encoder of the model's data set"
         )
-    bank = _bank(guidance.encoder, dataset, guidance.bank_size) if wants_real else None
-    return Loaded(model, encoder, bank, device, dtype, dataset)
+    contrasts = LOSSES[guidance.loss].contrasts
+    bank = None
+    if wants_real and contrasts:
+        bank = _bank(guidance.encoder, dataset, guidance.bank_size)
+    gradient = None
+    if LOSSES[guidance.loss].robustness:
+        gradient = _robust_gradient(guidance.encoder, dataset, guidance.bank_size)
+    return Loaded(model, encoder, bank, device, dtype, dataset, gradient)

@@ -70,7 +70,7 @@ class Tick:
 def is_guided(config: GenerateConfig) -> bool:
     """Whether guidance does anything in this config."""
     g = config.guidance
-    return g.loss != "none" and (g.strength if g.strength_mode == "relative" else g.raw_lambda) > 0
+    return g.loss != "none" and (g.strength if g.strength_mode == "relative" else g.raw_lambda) != 0
 
 
 def guided_steps(config: GenerateConfig) -> int:

@@ -96,6 +96,63 @@ def fisher(query: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
     return torch.tensor(out, dtype=torch.float64)
 
 
+def boundary(logits: Tensor, labels: Tensor, target: Tensor) -> Tensor:
+    out = []
+    for row, y, kappa in zip(_rows(logits), labels.tolist(), target.tolist(), strict=True):
+        rival = max(float(v) for c, v in enumerate(row) if c != y)
+        out.append((float(row[y]) - rival - kappa) ** 2)
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def shares(row: Tensor) -> list[float]:
+    powers = [math.exp(float(v)) for v in row]
+    return [v / sum(powers) for v in powers]
+
+
+def uncertainty(logits: Tensor) -> Tensor:
+    out = [sum(p * math.log(p) for p in shares(row)) for row in _rows(logits)]
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def robust_gradient(logits: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+    classes, width = logits.shape[1], features.shape[1]
+    total = torch.zeros(classes, classes, width, dtype=torch.float64)
+    for y in range(classes):
+        rows = [i for i, label in enumerate(labels.tolist()) if label == y]
+        for i in rows:
+            p = shares(logits[i].double())
+            for k in range(classes):
+                for f in range(width):
+                    slope = p[k] - (1.0 if k == y else 0.0)
+                    total[y, k, f] += slope * float(features[i, f]) / len(rows)
+    return total
+
+
+def influence(logits: Tensor, features: Tensor, labels: Tensor, gradient: Tensor) -> Tensor:
+    out = []
+    for row, f, y in zip(_rows(logits), _rows(features), labels.tolist(), strict=True):
+        p = shares(row)
+        inner = 0.0
+        for k, share in enumerate(p):
+            for j in range(len(f)):
+                slope = share - (1.0 if k == y else 0.0)
+                inner += slope * float(gradient[y, k, j]) * float(f[j])
+        out.append(-inner)
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def repulsion(query: Tensor, labels: Tensor, bandwidth: float) -> Tensor:
+    rows, out = _rows(query), []
+    for i, q in enumerate(rows):
+        near = [
+            math.exp(-float(((q - other) ** 2).sum()) / (2 * bandwidth**2))
+            for j, other in enumerate(rows)
+            if j != i and labels[j] == labels[i]
+        ]
+        out.append(sum(near))
+    return torch.tensor(out, dtype=torch.float64)
+
+
 def supcon(query: Tensor, labels: Tensor, *, temperature: float) -> Tensor:
     """The loss itself within a batch, as the guide asks for it."""
     same, itself = labels[:, None] == labels[None, :], torch.eye(len(query), dtype=torch.bool)

@@ -81,7 +81,12 @@ COMBINATIONS = [
     ("class_margin", "real", "real"),
     ("fisher", "real", "real"),
     ("fisher", "same_class", "batch"),
+    ("supcon_spread", "real", "real"),
+    ("supcon_spread", "same_class", "batch"),
     ("classifier", "auto", "batch"),
+    ("boundary", "auto", "batch"),
+    ("uncertainty", "auto", "batch"),
+    ("influence", "auto", "batch"),
 ]
 
 
@@ -98,11 +103,39 @@ def test_every_combination_lowers_its_own_loss(loss: str, positives: str, negati
         return rows.sum()
 
     image = torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(6)).requires_grad_()
-    before = value(Contrast(guidance, Linear(), bank=bank(), seed=4), image)
+    more = {"bank": bank(), "gradient": torch.randn(3, 3, 12), "seed": 4}
+    before = value(Contrast(guidance, Linear(), **more), image)  # type: ignore[arg-type]
     (gradient,) = torch.autograd.grad(before, image)
     step = 1e-3 * gradient / gradient.norm()
-    after = value(Contrast(guidance, Linear(), bank=bank(), seed=4), (image - step).detach())
+    after = value(Contrast(guidance, Linear(), **more), (image - step).detach())  # type: ignore[arg-type]
     assert before.isfinite() and after < before
+
+
+def test_below_zero_the_loss_is_climbed() -> None:
+    down, up = (answers(Guidance(loss="classifier", strength=s))[0] for s in (0.1, -0.1))
+    torch.testing.assert_close(up.delta, -down.delta)  # type: ignore[attr-defined]
+    torch.testing.assert_close(up.ratio, down.ratio)  # type: ignore[attr-defined]
+
+
+def test_a_share_of_the_batch_stays_unguided_at_every_step_and_the_rest_is_as_without() -> None:
+    whole = answers(Guidance(loss="classifier"))
+    part = answers(Guidance(loss="classifier", unguided_share=0.25))
+    left = [(nudge.delta == 0).flatten(1).all(1) for nudge in part]  # type: ignore[attr-defined]
+    assert all(int(rows.sum()) == 2 and torch.equal(rows, left[0]) for rows in left)
+    for some, every in zip(part, whole, strict=True):
+        torch.testing.assert_close(some.delta[~left[0]], every.delta[~left[0]])  # type: ignore[attr-defined]
+        assert bool((some.ratio[left[0]] == 0).all())  # type: ignore[attr-defined]
+
+
+def test_margins_to_reach_are_drawn_once_an_image_within_their_range() -> None:
+    seen = []
+    guidance = Guidance(loss="boundary", kappa_low=1.0, kappa_high=3.0)
+    contrast = Contrast(guidance, Linear(), bank=None, seed=4)
+    for _ in range(2):
+        image = torch.zeros(8, 1, 4, 4)  # all scores equal: the loss is the target squared
+        seen.append(contrast(image, LABELS).sqrt())  # type: ignore[union-attr]
+    torch.testing.assert_close(seen[0], seen[1])
+    assert bool((seen[0] >= 1).all()) and bool((seen[0] <= 3).all()) and len(seen[0].unique()) == 8
 
 
 @pytest.mark.parametrize("strength", [0.05, 0.2, 1.0])

@@ -42,6 +42,12 @@ LOSSES: dict[str, Loss] = {
     ),
     "fisher": lambda q, k, t: losses.fisher(q, LABELS, k[:K], torch.arange(K)),
     "classifier": lambda q, k, t: losses.classifier(q[:, :K] / t, LABELS),
+    "boundary": lambda q, k, t: losses.boundary(q[:, :K] / t, LABELS, k[:, 0]),
+    "uncertainty": lambda q, k, t: losses.uncertainty(q[:, :K] / t),
+    "influence": lambda q, k, t: losses.influence(
+        q[:, :K] / t, k, LABELS, torch.arange(K * K * D, dtype=q.dtype).view(K, K, D) / 10
+    ),
+    "repulsion": lambda q, k, t: losses.repulsion(q, LABELS, bandwidth=t),
 }
 
 

@@ -12,6 +12,7 @@ from pytorch_metric_learning.reducers import DoNothingReducer
 from torch import Tensor
 
 from cdp.guidance import losses
+from cdp.guidance.contrast import robust_gradient
 from tests.guidance import loss_oracles as naive
 
 TEMPERATURES = (0.05, 0.1, 1.0, 10.0, 100.0)
@@ -190,4 +191,60 @@ def test_classifier_equals_cross_entropy() -> None:
     )
     torch.testing.assert_close(
         losses.classifier(logits, LABELS), F.cross_entropy(logits, LABELS, reduction="none")
+    )
+
+
+def logits(seed: int, count: int = 8, classes: int = 4) -> Tensor:
+    stream = torch.Generator().manual_seed(seed)
+    return 3 * torch.randn(count, classes, generator=stream, dtype=torch.float64)
+
+
+def test_boundary_uncertainty_influence_and_repulsion_equal_naive_loops() -> None:
+    scores, target = logits(12), logits(13)[:, 0]
+    torch.testing.assert_close(
+        losses.boundary(scores, LABELS, target), naive.boundary(scores, LABELS, target)
+    )
+    unsure = losses.uncertainty(scores)
+    torch.testing.assert_close(unsure, naive.uncertainty(scores))
+    assert bool((unsure > -math.log(4)).all()) and bool((unsure < 0).all())
+    features = logits(14, classes=5)
+    gradient = robust_gradient(scores, features, LABELS)
+    torch.testing.assert_close(gradient, naive.robust_gradient(scores, features, LABELS))
+    own, other = logits(15), logits(16, classes=5)
+    torch.testing.assert_close(
+        losses.influence(own, other, LABELS, gradient),
+        naive.influence(own, other, LABELS, gradient),
+    )
+    query = unit(8, 5, seed=17)
+    torch.testing.assert_close(
+        losses.repulsion(query, LABELS, bandwidth=0.4), naive.repulsion(query, LABELS, 0.4)
+    )
+
+
+def test_the_robust_gradient_is_that_of_the_last_layer() -> None:
+    features, labels = logits(18, classes=5).float(), LABELS
+    layer = torch.nn.Linear(5, 4)
+    gradient = robust_gradient(layer(features).detach(), features, labels)
+    for y in labels.unique().tolist():
+        layer.zero_grad()
+        F.cross_entropy(layer(features)[labels == y], labels[labels == y]).backward()
+        torch.testing.assert_close(gradient[y], layer.weight.grad)
+
+
+def test_influence_foretells_what_one_step_on_the_image_does() -> None:
+    """To first order: the loss elsewhere falls by the step times minus the value."""
+    features, labels = logits(19, classes=5), LABELS
+    weight = logits(20, count=4, classes=5) / 3
+    image, y = logits(21, count=1, classes=5), torch.tensor([2])
+    mine = labels == 2
+    gradient = robust_gradient(features @ weight.T, features, labels)
+    value = losses.influence(image @ weight.T, image, y, gradient)
+    slope = (image @ weight.T).softmax(1) - F.one_hot(y, 4)
+    stepped = weight - 1e-5 * slope.T @ image
+
+    def loss(w: Tensor) -> Tensor:
+        return F.cross_entropy(features[mine] @ w.T, labels[mine])
+
+    torch.testing.assert_close(
+        (loss(stepped) - loss(weight)) / 1e-5, value[0], rtol=1e-3, atol=1e-6
     )

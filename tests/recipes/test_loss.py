@@ -43,8 +43,8 @@ except InputError as error:
 def test_a_loss_is_one_entry_on_page_and_command_line_and_guides(tmp_path: Path) -> None:
     said = run_with(ENTRY, MODULE, SCRIPT, tmp_path)
     parts = {line.split(" ", 1)[0]: line for line in said.splitlines() if line}
-    assert "fisher|classifier|pull" in said
+    assert "uncertainty|influence|pull" in said
     assert "'Pull to the class mean'" in parts["PAGE"]
     assert parts["DONE"] == "DONE 0 pull"
     assert "loss: Input should be 'none', 'info_nce'" in parts["ERROR"]
-    assert "'classifier' or 'pull' (given: 'push')" in parts["ERROR"]
+    assert "'influence' or 'pull' (given: 'push')" in parts["ERROR"]

@@ -123,6 +123,7 @@ def ours(
         ),
         encoder=SimpleNamespace(net=frozen(TinyEncoder())),
         bank=real_bank(),
+        gradient=None,
         dtype=torch.float32,
     )
     monkeypatch.setattr(batches, "load_engine", lambda config: loaded)

@@ -38,12 +38,12 @@ def _compares(flat: Flat) -> bool:
 
 
 def _banked(flat: Flat) -> bool:
-    """Whether images are compared with others than those of their batch."""
+    """Whether images meet others than those of their batch."""
     keys = Guidance.model_construct(
         loss=flat["loss"], positives=flat["positives"], negatives=flat["negatives"]
     )
     banked = positives_of(keys) == "real" or negatives_of(keys) in ("real", "memory")
-    return _compares(flat) and banked
+    return (_compares(flat) and banked) or LOSSES[flat["loss"]].robustness
 
 
 _GUIDED: Mapping[str, Callable[[Flat], bool]] = {
@@ -78,7 +78,8 @@ FORM: Form[Generation] = Form(
             (
                 *("loss", "encoder", "strength", "raw_lambda", "temperature", "margin"),
                 *("strength_mode", "factor", "positives", "negatives", "bank_size", "tau_plus"),
-                *("beta", "head", "head_hidden", "head_out"),
+                *("beta", "spread", "bandwidth", "kappa_low", "kappa_high", "unguided_share"),
+                *("head", "head_hidden", "head_out"),
             ),
         ),
         Group("Where", ("window", "schedule", "noise_limit", "point")),

@@ -165,14 +165,16 @@ def on_ladder(field: Field, settings: Settings[Any], *, most: float | None = Non
 
 def rungs(field: Field, include: float, most: float | None = None) -> list[Any]:
     """The values of a slider in ratios, the ends and ``include`` among them; whole ones where the
-    setting is whole, 0 where it takes that."""
+    setting is whole, 0 where it takes that. One that may be negative has the same steps below 0."""
     assert field.low is not None and field.high is not None  # whatever is on a ladder has limits
     high = field.high if most is None else float(most)
-    first = field.low or FIRST_RUNG
+    first = FIRST_RUNG if field.low <= 0 else field.low
     decades = range(floor(log10(first)), floor(log10(high)) + 1)
     steps = {float(f"{m * 10.0**d:.6g}") for d in decades for m in _MANTISSAS}
     ends = {first if field.low_open else float(field.low), high, float(include)}
-    values = sorted({step for step in steps if first <= step <= high} | ends)
+    steps |= {-step for step in steps} if field.low < 0 else set()
+    inside = {step for step in steps if field.low <= step <= high and abs(step) >= first}
+    values = sorted(inside | ends | ({0.0} if field.low < 0 else set()))
     return [int(v) for v in values if v == int(v)] if field.kind == "integer" else values
 
 
