@@ -146,10 +146,7 @@ def quick_classifiers(*, trained: bool) -> Iterator[None]:
 
     with ExitStack() as patches:
         for module, name, other in (
-            (
-                (classes, "standardised_logistic", newton),
-                (distances, "standardised_logistic", newton),
-            )
+            ((classes, "standardised_logistic", newton),)
             if trained
             else ((images, "linear_probe", left_out), (distances, "classifier_auc", left_out))
         ):

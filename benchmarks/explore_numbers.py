@@ -45,7 +45,7 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
             f"every figure of {count:,} images, the first time",
             spread(cold),
             "s",
-            target=Target("<=", 30.0),
+            target=Target("<=", 10.0),
         ),
         Figure.of_spread(
             f"every figure of {count:,} images, known", spread(known), "s", target=Target("<=", 3.0)

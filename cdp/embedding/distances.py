@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.embedding.classes import FOLDS, standardised_logistic
+from cdp.embedding.classes import FOLDS, held_out_shares
 from cdp.embedding.intervals import Estimate, estimate, jackknife, without_interval
 from cdp.embedding.rows import (
     Floats,
@@ -195,13 +195,9 @@ def classifier_auc(
 
 def _auc(real: Floats, fake: Floats, seed: int) -> float:
     from scipy.stats import rankdata
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     both, side = np.concatenate([real, fake]), np.repeat([0, 1], [len(real), len(fake)])
-    parts = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    score = cross_val_predict(
-        standardised_logistic(), both.astype(np.float32), side, cv=parts, method="predict_proba"
-    )[:, 1]
+    score = held_out_shares(both, side, seed=seed)[:, 1]
     # Mann-Whitney's U, ties counting half.
     above = rankdata(score)[side == 1].sum() - len(fake) * (len(fake) + 1) / 2
     return float(above / (len(real) * len(fake)))
@@ -223,7 +219,8 @@ def mmd(
     both = np.concatenate([rows, others])
     both = both - both.mean(axis=0)
     squared = _squared_distances(both)
-    scale = float(np.median(squared[np.triu_indices(len(both), 1)]))
+    pairs = np.concatenate([row[at + 1 :] for at, row in enumerate(squared)])
+    scale = float(np.median(pairs))
     if scale == 0:
         raise UndefinedError("MMD of features that never vary: the kernel has no width")
     kernel = np.exp(-squared / scale)

@@ -4,8 +4,12 @@ change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from typing import Literal
 
 import numpy as np
@@ -70,11 +74,13 @@ def measure(
     seed: int = 0,
     around: Around | None = None,
     by_class: bool = True,
+    workers: int = 0,
 ) -> Measurement:
     """features: (n, d) of one set, labels: (n,) or None. Without ``real``, only what needs the set
     alone.
 
-    around: of these images, where it was computed already. by_class: also of single classes. An
+    around: of these images, where it was computed already. by_class: also of single classes.
+    workers: processes to measure single classes in beside this one, with the same figures. An
     interval is for the figure's mean over fresh sets of as many images; that of the Frechet
     distance for the distance of the distributions. A figure that does not exist is named in
     ``undefined``. Raises InputError for features or labels that are no such thing.
@@ -85,40 +91,91 @@ def measure(
         held_out = feature_rows("real features", real.features, width=rows.shape[1])
         real = replace(real, features=held_out)
     images = MeasuredImages(rows, classes, real, seed, around)
+    with _class_rows(images, by_class, workers) as of_classes:
+        figures, undefined = _of_set(images)
+        per_class: dict[int, dict[str, Interval]] = {}
+        for value, apart in zip(images.names.tolist(), of_classes(), strict=True):
+            row = _of_class(images, value, [key for key in METRICS if METRICS[key].score])
+            undefined |= row.outvoted
+            both = row.figures | apart.figures
+            per_class[value] = {key: both[key] for key in METRICS if key in both}
+    return Measurement(len(rows), figures, per_class, undefined)
+
+
+def _of_set(images: MeasuredImages) -> tuple[dict[str, Interval], dict[str, str]]:
+    """The figures of all images, and why others are missing, by key."""
     figures: dict[str, Interval] = {}
     undefined: dict[str, str] = {}
-    per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in images.names}
     for key, metric in METRICS.items():
-        if metric.needs == "classes" and classes is None:
+        if metric.needs == "classes" and not images.labelled:
             undefined[key] = "its images have no labels"
         elif images.has(metric.needs):
             try:
                 figures[key] = metric.of(images, None)
             except UndefinedError as error:
                 undefined[key] = str(error)
-    for value, row in per_class.items():
-        for key, metric in METRICS.items():
-            if by_class or metric.score:
-                _take_of_class(row, key, images, value, undefined)
-    return Measurement(len(rows), figures, per_class, undefined)
+    return figures, undefined
 
 
-def _take_of_class(
-    row: dict[str, Interval],
-    key: str,
-    images: MeasuredImages,
-    value: int,
-    undefined: dict[str, str],
-) -> None:
-    """Classes have fewer figures than the set, and only what is odd about one is said."""
-    metric = METRICS[key]
-    try:
-        if images.has(metric.needs):
-            row[key] = metric.of(images, value)
-    except OutvotedError as error:
-        undefined[key] = str(error)
-    except InputError:
+@dataclass(frozen=True)
+class _Row:
+    """A class has fewer figures than the set, and only what is odd about one is said."""
+
+    figures: dict[str, Interval]
+    outvoted: dict[str, str]
+
+
+def _of_class(images: MeasuredImages, value: int, keys: Sequence[str]) -> _Row:
+    row = _Row({}, {})
+    for key in keys:
+        try:
+            if images.has(METRICS[key].needs):
+                row.figures[key] = METRICS[key].of(images, value)
+        except OutvotedError as error:
+            row.outvoted[key] = str(error)
+        except InputError:
+            continue
+    return row
+
+
+@contextmanager
+def _class_rows(
+    images: MeasuredImages, by_class: bool, workers: int
+) -> Iterator[Callable[[], list[_Row]]]:
+    """What gives, class by class, the figures that do not follow from scores of all images. Workers
+    begin with them at once, one thread each, and leave one to this process meanwhile."""
+    keys = [key for key in METRICS if by_class and not METRICS[key].score]
+    values = images.names.tolist()
+    if not (workers and keys and values):
+        yield lambda: [_of_class(images, value, keys) for value in values]
         return
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(1),
+        ProcessPoolExecutor(
+            min(workers, len(values)), get_context("spawn"), _begin, (images, keys)
+        ) as pool,
+    ):
+        rows = [pool.submit(_in_worker, value) for value in values]
+        yield lambda: [row.result() for row in rows]
+
+
+_given: list[tuple[MeasuredImages, Sequence[str]]] = []
+"""In a worker: what it measures."""
+
+
+def _begin(images: MeasuredImages, keys: Sequence[str]) -> None:
+    from threadpoolctl import threadpool_limits
+
+    os.environ["OMP_NUM_THREADS"] = "1"  # for what is imported from here on
+    threadpool_limits(1)
+    _given.append((images, keys))
+
+
+def _in_worker(value: int) -> _Row:
+    images, keys = _given[0]
+    return _of_class(images, value, keys)
 
 
 def _separation(images: MeasuredImages, value: int | None) -> Interval:

@@ -134,8 +134,7 @@ def squared(rows: np.ndarray, others: np.ndarray) -> Iterator[tuple[slice, np.nd
     step = max(1, _BLOCK_BYTES // (rows.itemsize * len(others)))
     for start in range(0, len(rows), step):
         part = slice(start, min(start + step, len(rows)))
-        block = rows[part] @ others.T
-        block *= -2
+        block = (-2 * rows[part]) @ others.T
         block += norms
         block += np.square(rows[part]).sum(axis=1)[:, None]
         yield part, np.maximum(block, 0, out=block)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import math
+import sys
 import threading
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -237,15 +240,13 @@ def _by_umap_learn(
     first, *rest = [np.ascontiguousarray(part, np.float32) for part in parts]
     search = _Search(first, metric)
     indices, distances = search.query(first, settings["n_neighbors"])
-    # The search below is exact and ours, where UMAP expects its own; and a map in several islands
-    # is nothing to warn of.
+    # A search that is not pynndescent's, where that was imported before, and a map in several
+    # islands are nothing to warn of.
     warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)
     warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
-    from umap import UMAP
-
     plain = "manhattan" if metric == "manhattan" else "euclidean"
     seed = settings["random_state"]
-    model = UMAP(
+    model = _umap_learn().UMAP(
         metric=plain,
         n_jobs=1,
         transform_seed=seed,
@@ -253,6 +254,36 @@ def _by_umap_learn(
         **settings,
     )
     return [model.fit_transform(first), *(model.transform(part) for part in rest)]
+
+
+@cache
+def _umap_learn() -> ModuleType:
+    """umap-learn's module, without pynndescent and with its compiled code kept between processes.
+
+    pynndescent is its search for approximate neighbours. Importing it compiles it, for half of the
+    time of a machine's first map, and ``_Search`` is asked in its place, which is exact.
+    """
+    stand_ins = {
+        "pynndescent": {"NNDescent": _Search},
+        "pynndescent.distances": {"named_distances": {}},
+        "pynndescent.sparse": {"sparse_named_distances": {}},
+    }
+    new = [name for name in stand_ins if name not in sys.modules]
+    for name in new:
+        sys.modules[name] = ModuleType(name)
+        vars(sys.modules[name]).update(stand_ins[name])
+    try:
+        from umap import layouts, umap_
+    finally:
+        for name in new:
+            del sys.modules[name]
+    for compiled in (
+        umap_.smooth_knn_dist,
+        umap_.compute_membership_strengths,
+        layouts._nb_optimize_layout_euclidean_single_epoch,
+    ):
+        compiled.enable_caching()
+    return umap_
 
 
 def _straightened(rows: np.ndarray, metric: Metric) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import suppress
 from functools import cached_property, lru_cache
@@ -35,6 +36,8 @@ from cdp.values.text import counted
 
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
+SHARED_ROWS = 1000
+"""Images from which on the figures of classes take longer than other processes do to start."""
 VERSION = 7
 """Raised when a figure changes its meaning, so that none kept before is taken for it."""
 
@@ -177,7 +180,13 @@ class _Task:
                 around = look_around(*class_rows(seen, self.label))
         report(0.35, f"figures of {self.source.title}")
         result = measure(
-            seen, self.label, real, seed=self.seed, around=around, by_class=self.by_class
+            seen,
+            self.label,
+            real,
+            seed=self.seed,
+            around=around,
+            by_class=self.by_class,
+            workers=_other_cores() if len(seen) >= SHARED_ROWS else 0,
         )
         if self.missing:
             result.undefined["frechet"] = self.missing
@@ -187,6 +196,12 @@ class _Task:
             with suppress(UndefinedError):
                 pairs = class_pairs(seen, self.label, seed=self.seed, around=around)
         return result, pairs
+
+
+def _other_cores() -> int:
+    """Cores that this process may use, beside the one that it runs on."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return (len(allowed(0)) if allowed else os.cpu_count() or 1) - 1
 
 
 def _classes(source: Source, rows: np.ndarray) -> np.ndarray:

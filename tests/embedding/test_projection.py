@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -83,6 +84,27 @@ def test_a_seed_gives_its_map_bit_for_bit(fitted: tuple[np.ndarray, ...]) -> Non
     rows, _ = clusters(1)
     np.testing.assert_array_equal(project_umap(rows, **SETTINGS)[0], fitted[0])  # type: ignore[arg-type]
     assert not np.array_equal(project_umap(rows, **(SETTINGS | {"seed": 4}))[0], fitted[0])  # type: ignore[arg-type]
+
+
+def test_the_first_map_compiles_no_search_for_neighbours_and_keeps_what_it_compiles(
+    tmp_path: Path,
+) -> None:
+    script = (
+        "import sys; from cdp.embedding.projection import warm; warm();"
+        "print('pynndescent' in sys.modules); import pynndescent; print(pynndescent.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported, file = done.stdout.split()
+    assert imported == "False" and file.endswith("pynndescent/__init__.py")
+    kept = {path.name.split("-")[0].split(".")[-1] for path in tmp_path.rglob("*.nbi")}
+    assert {"smooth_knn_dist", "_optimize_layout_euclidean_single_epoch"} <= kept
 
 
 def test_an_array_s_place_depends_on_no_other(fitted: tuple[np.ndarray, ...]) -> None:

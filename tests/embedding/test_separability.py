@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -132,6 +134,26 @@ def test_the_area_is_that_of_scikit_learn() -> None:
         standardised_logistic(), both, side, cv=folds, method="predict_proba"
     )[:, 1]
     assert classifier_auc(real, fake, seed=0).value == pytest.approx(roc_auc_score(side, score))
+
+
+def test_workers_measure_classes_as_this_process_does() -> None:
+    (rows, label), (train, _), (real, real_label) = (
+        clusters(150),
+        clusters(150, seed=5),
+        clusters(120, seed=6),
+    )
+    against = Real(real, real_baseline(train, real, real_label), real_label)
+    here, shared = (measure(rows, label, against, workers=workers) for workers in (0, 2))
+    assert any("real_auc" in figures for figures in here.per_class.values())
+    # A difference in the last digits is that of one and two threads.
+    assert asdict(shared)["undefined"] == asdict(here)["undefined"]
+    for value, figures in here.per_class.items():
+        assert list(shared.per_class[value]) == list(figures)
+        for key, figure in figures.items():
+            other = shared.per_class[value][key]
+            assert (other.value, other.low, other.high) == pytest.approx(
+                (figure.value, figure.low, figure.high), rel=1e-6, abs=1e-12
+            )
 
 
 def test_a_measurement_has_every_figure_and_those_of_classes() -> None:
