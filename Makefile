@@ -1,4 +1,4 @@
-# make app    start the app at http://127.0.0.1:8501
+# make app    start the app at http://127.0.0.1:8501 (TORCH=cpu or TORCH=cuda: which torch is installed)
 # make test   lint, unit tests, browser tests
 # Needs Python 3.11 or newer and make; everything else goes into .venv.
 
@@ -6,6 +6,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8501
 BIN    := $(VENV)/bin
+
+# torch for processors alone, of a third of the size, where Linux has no NVIDIA GPU: elsewhere PyPI's is that already.
+TORCH     ?= $(if $(filter Linux,$(shell uname -s)),$(if $(wildcard /dev/nvidia[0-9]*)$(shell command -v nvidia-smi),cuda,cpu),cuda)
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCHES   := $(shell sed -n 's/^\(torch==[^ ]*\|torchvision==[^ ]*\).*/\1/p' requirements.txt)
 
 # A stamp named after the checksum of the requirements: they are installed again exactly when they change.
 sum     = $(shell cat $(1) | cksum | tr -d ' ')
@@ -76,11 +81,22 @@ $(BIN)/pip:
 	  echo "'$(PYTHON)' comes without venv: install it (Debian, Ubuntu: apt-get install python3-venv) and run make again" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# Builds for processors are named +cpu, which satisfies the pins. Their index serves these two alone.
+TORCH_HERE := from importlib.metadata import version as v; assert 'torch==' + v('torch').partition('+')[0] in '$(TORCHES)'.split()
+define torch
+@if [ "$(TORCH)" = cpu ] && ! $(BIN)/python -c "$(TORCH_HERE)" 2>/dev/null; then \
+  $(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-deps --retries 1 --index-url $(CPU_INDEX) $(TORCHES:%=%+cpu) || \
+  echo "torch for processors alone cannot be had from $(CPU_INDEX): installing PyPI's, which brings 4 GB of CUDA libraries" >&2; fi
+endef
+
+# Of all modules compiled a quarter of the room would be for those that are never imported; the others are when they are.
 $(RUNTIME): | $(BIN)/pip
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	$(torch)
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -r requirements.txt
 	@touch $@
 
 $(DEV): | $(BIN)/pip
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r requirements-oracles.txt
+	$(torch)
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -r requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-deps -r requirements-oracles.txt
 	@touch $@ $(RUNTIME)

@@ -18,6 +18,7 @@ from benchmarks import (
     explore_pan,
     first_verdict,
     guided_cost,
+    install_size,
     levers,
     live_preview,
     memory,
@@ -52,6 +53,7 @@ LINES: dict[str, ModuleType] = {
         theory_page,
         beside_work,
         first_verdict,
+        install_size,
     )
 }
 
