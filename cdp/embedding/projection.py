@@ -263,7 +263,7 @@ def _umap_learn() -> ModuleType:
     pynndescent is its search for approximate neighbours. Importing it compiles it, for half of the
     time of a machine's first map, and ``_Search`` is asked in its place, which is exact.
     """
-    stand_ins = {
+    stand_ins: dict[str, dict[str, Any]] = {
         "pynndescent": {"NNDescent": _Search},
         "pynndescent.distances": {"named_distances": {}},
         "pynndescent.sparse": {"sparse_named_distances": {}},
