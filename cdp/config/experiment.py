@@ -70,9 +70,11 @@ class PseudoLabel(Frozen):
 
 class ArmConfig(Frozen):
     """Where an arm's synthetic images come from, and how its training differs. With nothing set it
-    trains on the real images alone."""
+    trains on the real images alone. learner: another arm, whose network, as trained under the same
+    seed, is the encoder that guides these images."""
 
     generate: Settings | None = None
+    learner: str = ""
     set: str = ""
     more_real: int | None = Field(default=None, ge=1, le=10_000_000)
     select: Select | None = None
@@ -93,6 +95,10 @@ class ArmConfig(Frozen):
             raise ValueError("select and pseudo_label are for synthetic images: take them out")
         if not several and (self.select or self.pseudo_label):
             raise ValueError("select and pseudo_label need images to work on: add generate or set")
+        if self.learner and self.generate is None:
+            raise ValueError("learner guides images that are made: add generate")
+        if self.learner and "encoder" in (self.generate or {}):
+            raise ValueError("learner and generate.encoder contradict each other: keep one of them")
         _check("generate", self.generate or {})
         _check("train", self.train, COMPUTE)
         return self
@@ -190,6 +196,7 @@ class ExperimentConfig(Frozen):
             _check(stage, getattr(self, stage))
         for name in self.arms:
             _check_name(name)
+        self._require_learners()
         self._require_factors()
         self._require_few()
         self._require_control()
@@ -203,6 +210,29 @@ class ExperimentConfig(Frozen):
         if self.precision is not None and len(self.seeds) < 2:
             raise ValueError("precision needs two seeds or more to start with")
         return self
+
+    def _require_learners(self) -> None:
+        """Rounds of feedback have a first one."""
+        for name, arm in self.arms.items():
+            if arm.learner and self.stage == "samples":
+                raise ValueError(
+                    f"arms: {name!r} needs the training of {arm.learner!r}, but stage is samples:"
+                    " choose train or evaluate"
+                )
+            before, learner = [name], arm.learner
+            while learner:
+                if learner not in self.arms:
+                    raise ValueError(
+                        f"arms: learner {learner!r} of {before[-1]!r} is none of the arms: choose"
+                        f" one of {', '.join(self.arms)}"
+                    )
+                if learner in before:
+                    raise ValueError(
+                        f"arms: {name!r} waits for itself, by learner {learner!r}: let the first"
+                        " round have no learner"
+                    )
+                before.append(learner)
+                learner = self.arms[learner].learner
 
     def _require_factors(self) -> None:
         if self.grid and self.search:

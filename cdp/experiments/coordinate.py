@@ -26,6 +26,7 @@ from cdp.experiments.design import Design, design_of
 from cdp.experiments.estimate import estimate
 from cdp.experiments.plan import Cell
 from cdp.experiments.results import line_of, result_of
+from cdp.models.encoders import TRAINED
 from cdp.values.experiment import CellState
 from cdp.values.text import counted, listed
 from cdp.work.cost import time_left
@@ -208,7 +209,10 @@ class Coordinator:
         """The state with the name of the set, once it is there."""
         name = cell.saved
         if cell.generate is not None:
-            state, name = self._generated(cell, cell.generate, state)
+            config = self._guided_by(cell, cell.generate)
+            if config is None:
+                return replace(state, stage="waiting")
+            state, name = self._generated(cell, config, state)
             if not name:
                 return state
         if name == self._was(state).set and not is_saved(name):
@@ -224,6 +228,18 @@ class Coordinator:
                 return replace(state, stage="prepare", run="", share=0.0)
             name = part
         return replace(state, set=name, run="", share=0.0)
+
+    def _guided_by(self, cell: Cell, config: GenerateConfig) -> GenerateConfig | None:
+        """Its generation, with the learner as the encoder; None while that is not trained."""
+        if not cell.learner:
+            return config
+        learner = self.states.get((cell.learner, cell.seed))
+        if learner is not None and learner.stage in ("failed", "dropped"):
+            raise CellFailedError(f"{cell.learner}, whose network guides it, was not trained")
+        if learner is None or not learner.train:
+            return None
+        guidance = config.guidance.model_copy(update={"encoder": TRAINED + learner.train})
+        return config.model_copy(update={"guidance": guidance})
 
     def _generated(
         self, cell: Cell, config: GenerateConfig, state: CellState

@@ -118,7 +118,8 @@ def _pieces(config: ExperimentConfig, cell: Cell, here: Here) -> Iterable[tuple[
     name: str | None = cell.saved
     if cell.generate is not None:
         try:
-            name = here.set_of(generated_content(cell.generate))
+            content = None if cell.learner else generated_content(cell.generate)
+            name = here.set_of(content) if content else None  # not known before its learner is
         except CdpError:
             name = None
         yield "generate", _units(cell.generate), name is not None

@@ -36,7 +36,8 @@ LONGEST_NAME = 60
 @dataclass(frozen=True)
 class Cell:
     """One arm under one seed. generate: what makes its images, None where none are made; saved: a
-    set that it takes instead, "" for none; settings: of its training, without the name of a set."""
+    set that it takes instead, "" for none; settings: of its training, without the name of a set;
+    learner: the arm whose network guides them, "" where the encoder is a fixed one."""
 
     arm: str
     seed: int
@@ -46,6 +47,7 @@ class Cell:
     pseudo_label: PseudoLabel | None
     settings: Mapping[str, Any]
     evaluate: EvaluateConfig
+    learner: str = ""
 
     @property
     def synthetic(self) -> bool:
@@ -80,7 +82,10 @@ def cell_of(experiment: ExperimentConfig, name: str, arm: ArmConfig, seed: int) 
             arm.pseudo_label,
             _train(experiment, arm, seed),
             _evaluate(experiment.evaluate),
+            arm.learner,
         )
+        if arm.learner and not (generate and is_guided(generate)):
+            raise InputError("learner: nothing guides its images: choose a loss and a strength")
         cell.training("a-set" if cell.synthetic else "")
         return cell
     except InputError as error:

@@ -293,6 +293,7 @@ def _flat(arm: ArmConfig) -> dict[str, Any]:
     flat = {f"generate.{name}": value for name, value in (arm.generate or {}).items()}
     flat |= {f"train.{name}": value for name, value in arm.train.items()}
     flat |= {"set": arm.set} if arm.set else {}
+    flat |= {"learner": arm.learner} if arm.learner else {}
     flat |= {"more_real": arm.more_real} if arm.more_real else {}
     flat |= {"select": f"{arm.select.by}, {arm.select.keep}"} if arm.select else {}
     return flat

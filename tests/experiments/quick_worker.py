@@ -25,7 +25,7 @@ from cdp.experiments.content import generated_content
 from cdp.experiments.coordinate import Coordinator
 from cdp.experiments.crew import Crew
 from cdp.files.atomic import write_json
-from cdp.models.encoders import encoder_weights
+from cdp.models.encoders import WEIGHTS, encoder_weights
 from cdp.models.pipelines import model_weights
 from cdp.values.evaluation import OUTCOMES, REPORT, outcomes_bytes, report_json
 from cdp.work.cost import is_guided
@@ -69,7 +69,7 @@ def generate(config: GenerateConfig, session: Session) -> dict[str, Any]:
             "run": session.id,
         }
         save_set(session.name, image, np.arange(config.count) % 10, card)
-        note("generate", generated_content(config))
+        note("generate", generated_content(config), config.guidance.encoder)
     return {"set": session.name, "images": config.count}
 
 
@@ -103,6 +103,7 @@ def train(config: TrainConfig, session: Session) -> dict[str, Any]:
     card = {"sets": sets, "classes": 10, "training": {"epsilon": 0.1}}
     (session.folder / "best").mkdir(exist_ok=True)
     write_json(session.folder / "best" / "card.json", card)
+    (session.folder / "best" / WEIGHTS).write_text(str(robust))
     note("train", config.seed, ",".join(config.synthetic), robust)
     point = {"epoch": 1, "step": steps, "clean_accuracy": 0.8, "robust_accuracy": robust}
     return {

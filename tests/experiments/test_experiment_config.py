@@ -111,6 +111,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"grid": {"generate.strength": [1, 1]}}, "has a value twice"),
     ({"grid": {"train.steps": [1, 2]}}, "has to be the same for all arms"),
     ({"grid": {"evaluate.epsilon": [0.1, 0.2]}}, "all arms are measured alike"),
+    ({"arms": {"a": {"learner": "a"}}}, "add generate"),
+    ({"arms": {"a": {"generate": {}, "learner": "b"}}}, "none of the arms"),
+    ({"arms": {"a": {"generate": {}, "learner": "a"}}}, "waits for itself"),
+    ({"arms": {"a": {"generate": {"encoder": "x"}, "learner": "a"}}}, "contradict each other"),
+    ({"arms": {"a": {"generate": {}, "learner": "b"}, "b": {}}, "stage": "samples"}, "is samples"),
     ({"arms": {"a": {}}, "prune": True}, "prune compares the validation"),
     (
         {"grid": {f"generate.{name}": list(range(100)) for name in ("strength", "eta", "beta")}},

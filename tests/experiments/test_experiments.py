@@ -353,6 +353,24 @@ def test_an_arm_of_images_without_labels_is_labelled_by_a_classifier(fast: Path)
         begin(config(arms={"real only": {}, "raw": {"set": "raw"}}, seeds=[0]), "bare")
 
 
+def test_rounds_of_feedback_are_guided_by_the_network_of_the_round_before(fast: Path) -> None:
+    made = {"generate": {**MADE, "loss": "uncertainty", "strength": 0.2}}
+    arms = {
+        "second": {**made, "learner": "first"},
+        "real only": {},
+        "first": {**made, "learner": "real only"},
+    }
+    asked = {"arms": arms, "seeds": [0, 1], "control": "real only"}
+    found = result(done(begin(config(**asked))))
+    trained = {(cell.arm, cell.seed): cell.train for cell in found.cells}
+    encoders = {line.split()[-1] for line in computed(fast) if line.startswith("generate")}
+    learners = {f"run:{trained[arm, s]}" for arm in ("real only", "first") for s in (0, 1)}
+    assert encoders == learners
+    assert kinds(fast) == ["evaluate"] * 6 + ["generate"] * 4 + ["train"] * 6
+    done(begin(config(**asked), "second-time"))
+    assert len(computed(fast)) == 16
+
+
 def test_an_arm_may_keep_a_part_of_its_images_before_training(fast: Path) -> None:
     part = {"by": "random", "keep": 10}
     arms = {**PAIR, "part": {"generate": {**MADE, "strength": 0.2}, "select": part}}

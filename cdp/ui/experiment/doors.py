@@ -217,7 +217,9 @@ def arm_words(config: ExperimentConfig, name: str, arm: ArmConfig) -> str:
     words = f"{made}, guided: {loss}"
     if guidance.strength_mode == "relative":
         words += f", strength {number_text(guidance.strength)}"
-    return f"{words}, temperature {number_text(guidance.temperature)}"
+    if "temperature" in LOSSES[guidance.loss].settings:
+        words += f", temperature {number_text(guidance.temperature)}"
+    return words + (f", by the network of {arm.learner}" if arm.learner else "")
 
 
 def _part(arm: ArmConfig) -> str:
