@@ -241,7 +241,7 @@ def select(
             "separability, confidence, entropy, gradient-norm or random; a wrong name lists all."
         ),
     ] = "separability",
-    order: Annotated[str, option("Which scores are kept: highest or lowest.")] = "highest",
+    order: Annotated[str, option("Which scores are kept: highest, lowest or mixed.")] = "highest",
     balanced: Annotated[bool, option("The same number of every class.")] = True,
     encoder: Annotated[
         str, option("Who scores: judge, standard, robust, noise-aware, or a path.")

@@ -199,6 +199,11 @@ LOSSES = {
 """By the name that configs, cards and links have for them."""
 
 
+Order = Literal["highest", "lowest", "mixed"]
+"""Which images of a score are kept: from one end, or half from the lowest and half evenly over the
+others."""
+
+
 def suite_rank(name: str) -> int:
     """How strong a suite is beside others, from 0; -1 for one that is not here."""
     return list(reversed(SUITES)).index(name) if name in SUITES else -1

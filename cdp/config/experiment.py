@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from cdp.config.choices import Order
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.fields import fields_of
 from cdp.config.generate import GenerateConfig
@@ -53,8 +54,8 @@ class Select(Frozen):
     """One of the scores of the gallery, or random."""
     keep: int = knob(1000, "Keep", unit="images", ge=1, le=1_000_000)
     """How many images to keep."""
-    order: Literal["highest", "lowest"] = knob("highest", "Order")
-    """Which end of the score to keep."""
+    order: Order = knob("highest", "Order")
+    """Which end of the score to keep, or mixed: half from the lowest, half evenly over the others."""
     encoder: str = knob("judge", "Encoder", max_length=400)
     """The network whose features are scored."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
+from cdp.config.choices import Order
 from cdp.config.explore import ExploreConfig
 from cdp.config.knobs import Frozen
 from cdp.config.lab import LabConfig
@@ -55,7 +56,7 @@ class PreviewQuestion(ScoreQuestion):
     """The part of a set that would be kept."""
 
     keep: int
-    order: Literal["highest", "lowest"]
+    order: Order
     balanced: bool
     seed: int
     drop_duplicates: bool

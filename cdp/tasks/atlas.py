@@ -248,6 +248,10 @@ def _project(drawn: _Drawn, report: Report) -> np.ndarray:
     return coordinates[0] if drawn.real is None else np.concatenate(coordinates[1:])
 
 
+ON_MAP = tuple(key for key, each in SCORES.items() if each.on_map)
+"""Scores that points are coloured by."""
+
+
 @dataclass(frozen=True)
 class PointScores:
     """values: (n,) float64 by key of ``scoring.SCORES``, NaN for points of a set that has no such
@@ -259,9 +263,9 @@ class PointScores:
 
 
 def map_scores(config: ExploreConfig, embedding: Embedding) -> Cached[PointScores]:
-    """Every score of every point."""
+    """Every score that the map has, of every point."""
     parts = [
-        scores_of(source, rows, config.encoder, dataset, tuple(SCORES))
+        scores_of(source, rows, config.encoder, dataset, ON_MAP)
         for source, rows, dataset in _parts(config, embedding)
     ]
 
@@ -293,7 +297,8 @@ def _parts(config: ExploreConfig, embedding: Embedding) -> list[tuple[Source, np
 
 def _joined(embedding: Embedding, scores: list[Scores]) -> PointScores:
     values, titles, undefined = {}, {}, {}
-    for key, info in SCORES.items():
+    for key in ON_MAP:
+        info = SCORES[key]
         title = f"{info.title} [{info.unit}]" if info.unit else info.title
         if any(key in part.values for part in scores):
             values[key] = np.concatenate(

@@ -152,7 +152,7 @@ class Score:
     """of: the score of every image, (k,); raises UndefinedError with why there is none. labels:
     whether it needs labels. follows: what it follows from beside features and labels; raises
     UndefinedError where it is known that there is none. criterion: whether parts of a set can be
-    chosen by it."""
+    chosen by it; on_map: whether the map colours points by it, which does not wait for slow ones."""
 
     title: str
     unit: str
@@ -161,6 +161,7 @@ class Score:
     labels: bool = True
     follows: Callable[[Seen], object] = lambda seen: ""
     criterion: bool = False
+    on_map: bool = True
 
 
 @dataclass(frozen=True)
@@ -344,6 +345,15 @@ def _gradient_norm(seen: Seen) -> Floats:
     return np.linalg.norm(error, axis=1) * np.sqrt(np.square(rows).sum(axis=1) + 1)
 
 
+def _margin(seen: Seen) -> Floats:
+    from cdp.robust.margin import signed_margin
+    from cdp.tasks.loaded import encoder_on_device
+
+    _, own = _own_shares(seen)
+    net = encoder_on_device(seen.encoder, seen.dataset).net
+    return signed_margin(net, np.asarray(seen.image), own)
+
+
 def _separability(seen: Seen) -> Floats:
     return centroid_silhouettes(seen.features, seen.known_label)
 
@@ -405,6 +415,16 @@ SCORES: dict[str, Score] = {
         _gradient_norm,
         follows=_of_own_output,
         criterion=True,
+    ),
+    "margin": Score(
+        "Margin",
+        "in l_2",
+        "How far the image is from the encoder's decision boundary, by DeepFool: near 0 it lies at the"
+        " boundary, below 0 the encoder takes it for another class.",
+        _margin,
+        follows=_of_own_output,
+        criterion=True,
+        on_map=False,
     ),
     "separability": Score(
         "Separability",

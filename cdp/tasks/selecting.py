@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, Unpack, get_args
+from typing import Any, TypedDict, Unpack, get_args
 
 import numpy as np
 
+from cdp.config.choices import Order
 from cdp.config.explore import PIXELS
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
@@ -22,7 +23,6 @@ from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import drop_flagged, part_of, save_part, unflagged
 from cdp.values.text import counted
 
-Order = Literal["highest", "lowest"]
 IDENTICAL = (
     "The random part, which has as many images of each class, is the very same images, so nothing"
     " is compared: keep fewer images of a class than there are to choose from."
@@ -66,22 +66,26 @@ def chosen_rows(
     order: Order = "highest",
     balanced: bool = True,
 ) -> np.ndarray:
-    """Rows of the ``keep`` best scores, ascending; ties go to the earlier image. balanced: every
-    class gives its equal share, the lowest one more where it does not divide. Raises InputError for
-    more than there are."""
+    """Rows of the ``keep`` best scores, ascending; ties go to the earlier image. order: what is
+    best; mixed takes half from the lowest scores and half evenly over the ranks of the others.
+    balanced: every class gives its equal share, the lowest one more where it does not divide.
+    Raises InputError for more than there are."""
     if not 1 <= keep <= len(score):
         raise InputError(f"keep is {keep}: choose 1 to {len(score)}, the images of the set")
     if order not in get_args(Order):
-        raise InputError(f"order: {str(order)[:40]!r} is unknown: choose highest or lowest")
+        raise InputError(
+            f"order: {str(order)[:40]!r} is unknown: choose one of {', '.join(get_args(Order))}"
+        )
     best = np.argsort(-score if order == "highest" else score, kind="stable")
     if not balanced or label is None:
-        return np.sort(best[:keep])
+        return np.sort(_first(best, keep, order))
     classes = np.unique(label)
     quota = np.full(len(classes), keep // len(classes)) + (
         np.arange(len(classes)) < keep % len(classes)
     )
     parts = [
-        best[label[best] == value][:share] for value, share in zip(classes, quota, strict=True)
+        _first(best[label[best] == value], share, order)
+        for value, share in zip(classes, quota, strict=True)
     ]
     for value, share, part in zip(classes, quota, parts, strict=True):
         if len(part) < share:
@@ -90,6 +94,20 @@ def chosen_rows(
                 f" of {keep} is {share}: keep fewer, or switch balanced off"
             )
     return np.sort(np.concatenate(parts))
+
+
+def _first(best: np.ndarray, keep: int, order: Order) -> np.ndarray:
+    """The rows to keep of those that are ``best`` first; fewer where there are no more."""
+    if order != "mixed" or keep >= len(best):
+        return best[:keep]
+    lowest = (keep + 1) // 2
+    rest, others = best[lowest:], keep - lowest
+    return np.concatenate([best[:lowest], rest[_evenly(len(rest), others)]])
+
+
+def _evenly(count: int, of: int) -> np.ndarray:
+    """``of`` places out of ``count``, evenly spaced."""
+    return ((np.arange(of) + 0.5) * count / of).astype(int)
 
 
 class Wish(TypedDict, total=False):

@@ -102,3 +102,14 @@ def test_what_cannot_be_selected_is_refused_by_name_and_leaves_the_store_alone(
     with pytest.raises(CdpError, match=said):
         select(**given)  # type: ignore[arg-type]
     assert [entry.name for entry in list_sets()] == ["real"]
+
+
+def test_mixed_takes_half_from_the_lowest_and_half_evenly_over_the_others() -> None:
+    score = np.arange(100.0)[::-1].copy()
+    rows = chosen_rows(score, None, 20, order="mixed")
+    kept = np.sort(score[rows])
+    assert kept[:10].tolist() == list(range(10))
+    np.testing.assert_array_equal(np.diff(kept[10:]), 9)
+    label = np.arange(100) % 2
+    assert np.bincount(label[chosen_rows(score, label, 20, order="mixed")]).tolist() == [10, 10]
+    assert len(chosen_rows(score, label, 100, order="mixed")) == 100

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import streamlit as st
 
+from cdp.config.choices import Order
 from cdp.config.explore import ExploreConfig
 from cdp.data.npz import npz_bytes
 from cdp.data.sets import is_saved
 from cdp.tasks.measured import Measured, SetComparison
 from cdp.tasks.scoring import SCORES, criteria, scores_of
-from cdp.tasks.selecting import Order, Wish, chosen_rows, select
+from cdp.tasks.selecting import Wish, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import save_subset
 from cdp.ui.components.pairs import Grid, pairs
@@ -98,7 +99,12 @@ def _controls(source: Source, config: ExploreConfig) -> Wish:
         most, key = len(source), f"keep_count_{source.name}"
         keep = st.number_input("Images to keep", 1, most, max(1, most // 2), key=key, width=170)
         order = st.segmented_control(
-            "Which end", ["highest", "lowest"], default="highest", required=True, key="keep_order"
+            "Which end",
+            get_args(Order),
+            default="highest",
+            required=True,
+            key="keep_order",
+            help="Mixed: half from the lowest, half evenly over the others.",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
         classes = source.label is not None
