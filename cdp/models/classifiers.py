@@ -67,6 +67,12 @@ def centred(image: Tensor) -> Tensor:
     return (image - 0.5) * 4
 
 
+def mean_over_positions(x: Tensor) -> Tensor:
+    """(B,C,H,W) -> (B,C). The same numbers as ``mean``, whose gradient is laid out channels first
+    whatever x is, so that every layer before it works across two layouts."""
+    return x.sum(dim=(2, 3)) / (x.shape[2] * x.shape[3])
+
+
 class SmallCNN(Classifier):
     """A residual network on space-to-depth input, light enough to differentiate at every sampling
     step.
@@ -106,7 +112,7 @@ class SmallCNN(Classifier):
 
     def features(self, image: Tensor) -> Tensor:
         """As ``Classifier.features``; H and W are even."""
-        return self.body(F.pixel_unshuffle(centred(image), 2)).mean(dim=(2, 3))
+        return mean_over_positions(self.body(F.pixel_unshuffle(centred(image), 2)))
 
 
 class _Residual(nn.Module):
@@ -226,7 +232,7 @@ class _Trunk(nn.Module):
         self.norm = nn.BatchNorm2d(before)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.norm(self.blocks(self.stem(x)))).mean(dim=(2, 3))
+        return mean_over_positions(self.activation(self.norm(self.blocks(self.stem(x)))))
 
 
 class _Block(nn.Module):

@@ -51,12 +51,14 @@ def update_average(ema: dict[str, Tensor], net: nn.Module, *, decay: float) -> N
     Only parameters are averaged. Buffers, BatchNorm's running statistics above all, are copied, as
     in the published recipe.
     """
-    parameters = {name for name, _ in net.named_parameters(remove_duplicate=False)}
+    parameters = dict(net.named_parameters(remove_duplicate=False)) if decay else {}
     with torch.no_grad():
+        if parameters:
+            torch._foreach_lerp_(
+                [ema[name] for name in parameters], list(parameters.values()), 1 - decay
+            )
         for name, value in net.state_dict().items():
-            if decay and name in parameters:
-                ema[name].lerp_(value, 1 - decay)
-            else:
+            if name not in parameters:
                 ema[name].copy_(value)
 
 

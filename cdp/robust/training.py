@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Optimizer
 
 from cdp.config.pretrain import EncoderConfig
@@ -106,10 +107,12 @@ class ClassifierTrainer:
         self.net, self.batch_of, self.recipe = net, batch_of, recipe
         self.total, self.dtype = total, dtype
         self.device = next(net.parameters()).device
-        self._normalised = _normalised(net)
+        self._normalised, self._one_mode = _normalised(net), not _mode_matters(net)
+        # Made before the layout changes, so that it is validated as an evaluation sees it.
+        self.average = copy.deepcopy(net).eval().requires_grad_(False)
+        cast(Any, net).to(memory_format=torch.channels_last)
         # One graph for each shape: there are three, and a graph for any shape is slower.
         self._forward = cast(nn.Module, torch.compile(net, dynamic=False)) if compiled else net
-        self.average = copy.deepcopy(net).eval().requires_grad_(False)
         self._ema = self.average.state_dict()
         self._optimiser = recipe.optimiser(net.parameters())
         self.step = 0
@@ -127,8 +130,7 @@ class ClassifierTrainer:
         # Reproducible kernels: a resumed training must end with the same numbers.
         with torch.backends.cudnn.flags(enabled=True, deterministic=True):
             with autocast(self.device, self.dtype):
-                seen = view(self._forward, recipe.method, x, y, recipe.attack(self.step), generator)
-                logits, logits_seen = self._logits(x, seen)
+                logits, logits_seen = self._logits(x, y, generator)
             parts = recipe.method.parts(logits, logits_seen, y, recipe.beta, recipe.label_smoothing)
             loss = parts.total.mean()
             self._optimiser.zero_grad(set_to_none=True)
@@ -153,9 +155,18 @@ class ClassifierTrainer:
         load_optimiser(self._optimiser, part_of(state, "opt"))
         self.step = int(state["step"])
 
-    def _logits(self, x: Tensor, seen: Tensor) -> tuple[Tensor | None, Tensor]:
+    def _logits(
+        self, x: Tensor, y: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor | None, Tensor]:
         """Of the clean images where the method looks at them, and of its view."""
-        if not self.recipe.method.needs_clean:
+        method, attack = self.recipe.method, self.recipe.attack(self.step)
+        if method.view == "kl" and self._one_mode:
+            # What the attack departs from is what the loss looks at: one pass for both.
+            logits = self._forward(x)
+            seen = view(self._forward, method, x, y, attack, generator, clean=logits.detach())
+            return logits, self._forward(seen)
+        seen = view(self._forward, method, x, y, attack, generator)
+        if not method.needs_clean:
             return None, self._forward(seen)
         if self._normalised:
             # Statistics of clean and attacked images differ, and one pass would mix them.
@@ -173,18 +184,33 @@ def _normalised(net: nn.Module) -> bool:
     return any(isinstance(module, _BatchNorm) for module in net.modules())
 
 
+def _mode_matters(net: nn.Module) -> bool:
+    """Whether training mode gives other answers than eval mode."""
+    return any(isinstance(module, _BatchNorm | _DropoutNd) for module in net.modules())
+
+
 def view(
-    net: nn.Module, method: Method, x: Tensor, y: Tensor, attack: Attack, generator: torch.Generator
+    net: nn.Module,
+    method: Method,
+    x: Tensor,
+    y: Tensor,
+    attack: Attack,
+    generator: torch.Generator,
+    *,
+    clean: Tensor | None = None,
 ) -> Tensor:
-    """What a method shows the network in place of images x (B,C,H,W) with labels y (B,)."""
+    """What a method shows the network in place of images x (B,C,H,W) with labels y (B,). clean:
+    (B,K), the network's logits of x in eval mode where they are known."""
     if method.view == "clean":
         return x
     if method.view == "noised":
         return noised(x, generator)
     target, loss = y, cast(Loss, cross_entropy)
     if method.view == "kl":
-        with frozen(net), torch.no_grad():
-            target, loss = net(x).float().softmax(dim=1), kl
+        if clean is None:
+            with frozen(net), torch.no_grad():
+                clean = net(x)
+        target, loss = clean.float().softmax(dim=1), kl
     return pgd(net, x, target, loss=loss, generator=generator, **attack)
 
 
