@@ -24,10 +24,12 @@ from benchmarks import (
     memory,
     results,
     run_table,
+    shared_attacks,
     tables,
     theory_page,
     train_step,
     train_tick,
+    trainings_an_hour,
     unet_share,
 )
 from benchmarks.measuring import load_now, machine
@@ -48,8 +50,10 @@ LINES: dict[str, ModuleType] = {
         explore_pan,
         train_step,
         train_tick,
+        trainings_an_hour,
         run_table,
         evaluation_overhead,
+        shared_attacks,
         theory_page,
         beside_work,
         first_verdict,

@@ -1,4 +1,5 @@
-"""How many children of an experiment work at a time on this machine, and on how many threads each.
+"""How many children of an experiment, or seeds of a training, work at a time on this machine, and on
+how many threads each.
 
 On a processor some small networks get more done by one process a core than by one process over all
 cores, which is measured once. On a GPU there is one at a time, or as many as CDP_SLOTS says.
@@ -10,13 +11,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil
 
 from cdp import __version__
+from cdp.config.choices import ARCHITECTURES
+from cdp.config.train import TrainConfig
+from cdp.tasks.train_data import has_gpu
 from cdp.work.cost import known_rates, learn_rates
-from cdp.work.launch import WORKER
+from cdp.work.launch import WORKER, Share
 from cdp.work.launchers import environment
 from cdp.work.slots import slot_count
 
@@ -49,14 +54,30 @@ def crew() -> Crew:
     memory that is free."""
     if "CDP_SLOTS" in os.environ:
         return Crew(slot_count(), 0)
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = core_count()
     if cores == 1 or _on_gpu():
         return Crew(1, 0)
-    best = _best(cores)
-    room = max(1, int(psutil.virtual_memory().available // CHILD_BYTES))
-    return best if best.children <= room else Crew(room, max(1, cores // room))
+    return _within_memory(_best(cores), cores)
+
+
+def share_of_seeds(config: TrainConfig) -> Share | None:
+    """What each of several seeds of one training takes of this machine, as far as is known without
+    waiting for a measurement: until an experiment has made one, a small network gets a process a
+    core. None where a run takes all of it: as CDP_SLOTS says, on a GPU, for a large network."""
+    cores = core_count()
+    alone = "CDP_SLOTS" in os.environ or cores == 1 or has_gpu()
+    if alone or ARCHITECTURES[config.architecture].large:
+        return None
+    best = _within_memory(_fastest(measured(cores) or {f"{cores}": 0.0}, cores), cores)
+    return Share(best.children, best.threads) if best.children > 1 else None
+
+
+def gain(share: Share) -> float:
+    """How many times as many steps so many children do at a time as one by one; 1 where that was
+    never measured."""
+    known = measured(core_count()) or {}
+    one, many = known.get("1"), known.get(f"{share.slots}")
+    return one / many if one and many else 1.0
 
 
 def core_count() -> int:
@@ -81,8 +102,17 @@ def _best(cores: int) -> Crew:
     if known is None:
         known = {f"{way.children}": _seconds_a_step(way) for way in ways(cores)}
         learn_rates((*_MEASURED, cores), **known)
+    return _fastest(known, cores)
+
+
+def _fastest(known: Mapping[str, float], cores: int) -> Crew:
     children = int(min(known, key=lambda name: known[name]))
     return Crew(children, cores // children)
+
+
+def _within_memory(best: Crew, cores: int) -> Crew:
+    room = max(1, int(psutil.virtual_memory().available // CHILD_BYTES))
+    return best if best.children <= room else Crew(room, max(1, cores // room))
 
 
 def _seconds_a_step(way: Crew) -> float:

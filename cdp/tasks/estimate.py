@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingEstimate", "estimate", "warnings_of"]
 
-_VERSION = 1
+_VERSION = 2
 VALIDATION_BATCH = 250
 """That of cdp.robust.validation, which needs torch."""
 
@@ -98,9 +98,12 @@ def learn(
 
 
 def _trained(config: TrainConfig, prepared: TrainingInputs) -> tuple[object, ...]:
-    """What the rates of a training depend on."""
+    """What the rates of a training depend on; those that share the machine have rates of their
+    own."""
+    import torch
+
     attacks = (config.pgd_steps, config.validation_steps)
-    return "train", _key(config, prepared), *attacks
+    return "train", _key(config, prepared), *attacks, torch.get_num_threads()
 
 
 def _gain(config: TrainConfig) -> float:

@@ -188,7 +188,7 @@ def _of_method(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
 def _of_network(config: TrainConfig) -> Iterator[str]:
     network = ARCHITECTURES[config.architecture]
     if network.large:
-        if not _has_gpu():
+        if not has_gpu():
             yield (
                 f"{network.title} on a CPU takes days where a GPU takes hours: choose the small"
                 " network, or run this where there is a GPU"
@@ -235,7 +235,7 @@ def _of_images(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
         )
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
     """Whether torch would find a GPU, as far as that can be told without loading it."""
     chosen = os.environ.get("CDP_DEVICE") or "auto"
     return chosen not in ("auto", "cpu") or (

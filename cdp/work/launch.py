@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,29 @@ WORKER = (sys.executable, "-m", "cdp.tasks.worker")
 AnyTask = Task[Any, Any]
 
 
-def launch(task: AnyTask, config: Frozen, name: str, *, command: Sequence[str] = WORKER) -> str:
+@dataclass(frozen=True)
+class Share:
+    """Of the machine. slots: runs that may work at a time; threads: of this one."""
+
+    slots: int
+    threads: int
+
+
+def launch(
+    task: AnyTask,
+    config: Frozen,
+    name: str,
+    *,
+    command: Sequence[str] = WORKER,
+    share: Share | None = None,
+) -> str:
     """Start a run in a process of its own; returns its id. name: of the run, and of the set, model
-    or encoder it makes. command: what works on a run, given its folder. Raises InputError where the
-    name is no name, or taken."""
+    or encoder it makes. command: what works on a run, given its folder; share: of the machine that
+    it takes, also when it is started again. Raises InputError where the name is no name, or taken.
+    """
     launcher = chosen()
     with _launching():
-        run_id = _create(task, config, name)
+        run_id = _create(task, config, name, share)
         _start(paths.runs_dir() / run_id, command, launcher)
     return run_id
 
@@ -67,13 +84,14 @@ def create(task: AnyTask, config: Frozen, name: str) -> str:
         return _create(task, config, name)
 
 
-def _create(task: AnyTask, config: Frozen, name: str) -> str:
+def _create(task: AnyTask, config: Frozen, name: str, share: Share | None = None) -> str:
     config = task.name_config(name, config)
     task.require(name, config)
     _refuse_rival(task, config, name)
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     with new_folder(paths.runs_dir() / run_id) as folder:
-        begun = {"kind": task.name, "name": name, "created": time.time()}
+        begun: dict[str, Any] = {"kind": task.name, "name": name, "created": time.time()}
+        begun |= {} if share is None else {"share": asdict(share)}
         write_json(folder / CONFIG, begun | {"config": write_config(config)})
         _mark_queued(folder)
     return run_id
@@ -206,9 +224,22 @@ def _mark_queued(folder: Path) -> None:
 
 
 def _start(folder: Path, command: Sequence[str], name: str) -> None:
-    process = LAUNCHERS[name].start(folder, command)
+    process = LAUNCHERS[name].start(folder, (*command, *_options(folder)))
     with contextlib.suppress(OSError):  # a local worker says so itself as well
         write_json(folder / PROCESS, process if name == "local" else {"launcher": name} | process)
+
+
+def _options(folder: Path) -> list[str]:
+    """Of the command that works on a run which takes a share of the machine."""
+    share = (read_json(folder / CONFIG) or {}).get("share")
+    share = share if isinstance(share, dict) else {}
+    counts = {name: share.get(name) for name in ("slots", "threads")}
+    return [
+        word
+        for name, count in counts.items()
+        if type(count) is int and count > 0
+        for word in (f"--{name}", str(count))
+    ]
 
 
 def _see_through(folder: Path, process: Mapping[str, Any]) -> None:

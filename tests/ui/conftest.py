@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from cdp import paths
+from cdp.experiments.crew import core_count
 from cdp.ui.kit.ask import LANES, side
 from cdp.work.launch import stop
 from cdp.work.records import list_runs
@@ -29,8 +31,11 @@ def server(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def world(server: None) -> Iterator[None]:
     """The same with a device that is taken, so that launched runs wait and compute nothing."""
-    (paths.runs_dir() / ".slots").mkdir(parents=True)
-    with FileLock(paths.runs_dir() / ".slots" / "0.lock"):
+    slots = paths.runs_dir() / ".slots"
+    slots.mkdir(parents=True)
+    with ExitStack() as held:
+        for number in range(core_count()):
+            held.enter_context(FileLock(slots / f"{number}.lock"))
         yield
         for run in list_runs():
             stop(run.id)

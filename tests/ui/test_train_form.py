@@ -19,6 +19,7 @@ from cdp.config.train import TrainConfig
 from cdp.data.npz import write_npz
 from cdp.data.sets import save_set
 from cdp.errors import CdpError, InputError
+from cdp.experiments import crew
 from cdp.ui.kit.choices import info_of, read_choices
 from cdp.ui.kit.command import config_yaml
 from cdp.ui.kit.form import changes_of
@@ -28,6 +29,8 @@ from cdp.ui.train.estimate import line
 from cdp.ui.train.form import FORM, MOST_WATCHED, Training, ceilings, command, empty, settle
 from cdp.values.text import exact_text
 from cdp.values.types import DatasetInfo
+from cdp.work.cost import learn_rates
+from cdp.work.launch import Share
 from tests.test_fields import understood as read_options
 
 GREY = DatasetInfo("grey", "Grey", tuple("abc"), (1, 8, 8), 0.1, "none")
@@ -354,3 +357,13 @@ def test_the_cost_is_told_for_one_run_and_for_all_seeds() -> None:
     assert line(cost, 1) == "About 2 min 10 s on this CPU, 420.0 MB"
     assert line(cost, 3).endswith("420.0 MB; 6 min 30 s for all 3, one after another")
     assert "on NVIDIA H100" in line(cost | {"device": "NVIDIA H100"}, 1)
+
+
+def test_seeds_that_share_the_machine_are_said_to_and_how_long_they_take_was_measured(
+    cdp_home: Path,
+) -> None:
+    cost = {"seconds": 130.0, "memory_bytes": 420_000_000, "device": "CPU, 2 threads"}
+    unknown = line(cost, 3, Share(2, 1))
+    assert unknown.endswith("420.0 MB each; 6 min 30 s for all 3, 2 at a time")
+    learn_rates((*crew._MEASURED, crew.core_count()), **{"1": 0.3, "2": 0.2})
+    assert line(cost, 3, Share(2, 1)).endswith("; 4 min 20 s for all 3, 2 at a time")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import pytest
 
 from cdp.config.train import automatic_name
-from cdp.work.records import list_runs
+from cdp.experiments.crew import core_count
+from cdp.files.atomic import read_json
+from cdp.work.records import CONFIG, list_runs
 from tests.ui.pages import address, control, ran, texts
 from tests.ui.train_app import launched, page, save
 from tests.ui.train_runs import QUICK
@@ -61,8 +63,22 @@ def test_several_seeds_are_as_many_runs_under_one_name_each() -> None:
         ("night-s1", 1),
         ("night-s2", 2),
     ]
+    shares = [(read_json(run.folder / CONFIG) or {}).get("share") for run in runs]
+    assert shares == [None if core_count() == 1 else {"slots": core_count(), "threads": 1}] * 3
     ran(app)
     assert sum(box.value for box in app.checkbox) == 3
+
+
+def test_one_run_and_seeds_where_the_user_gave_slots_take_all_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = page()
+    (run,) = launched(app)
+    assert "share" not in (read_json(run.folder / CONFIG) or {})
+    monkeypatch.setenv("CDP_SLOTS", "1")
+    ran(control(app, "Seeds at once").set_value(2))
+    for run in launched(app):
+        assert "share" not in (read_json(run.folder / CONFIG) or {})
 
 
 def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_they_were_run() -> (

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cdp import paths
 from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError
-from cdp.work.launch import delete, launch, resume, stop
-from cdp.work.records import get_run, list_runs, log_tail
+from cdp.files.atomic import write_json
+from cdp.work.launch import Share, _options, delete, launch, resume, stop
+from cdp.work.launchers import LAUNCHERS
+from cdp.work.records import CONFIG as CONFIG_FILE
+from cdp.work.records import STATUS, get_run, list_runs, log_tail
 from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, CONFIG, done, journal, until
 
@@ -139,3 +144,39 @@ def test_a_name_is_refused_while_a_set_or_an_unfinished_run_has_it(
     with pytest.raises(InputError, match="already exists"):
         launch(TASKS["generate"], CONFIG, "taken", command=COMMAND)
     assert [run.id for run in list_runs()] == [run_id]
+
+
+def test_a_run_keeps_its_share_of_the_machine_also_when_it_is_started_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    class Recorder:
+        def start(self, folder: Path, command: Sequence[str]) -> dict[str, Any]:
+            commands.append(list(command))
+            return {}
+
+        def alive(self, process: Mapping[str, Any]) -> bool:
+            return False
+
+        def kill(self, process: Mapping[str, Any]) -> None: ...
+
+    monkeypatch.setitem(LAUNCHERS, "recorder", Recorder())
+    monkeypatch.setenv("CDP_LAUNCHER", "recorder")
+    whole = launch(TASKS["generate"], CONFIG, "whole", command=["work"])
+    shared = launch(
+        TASKS["generate"], CONFIG, "shared", command=["work"], share=Share(slots=2, threads=1)
+    )
+    for run_id in (whole, shared):
+        write_json(get_run(run_id).folder / STATUS, {"state": "stopped"})
+        resume(run_id, command=["work"])
+    share = ["--slots", "2", "--threads", "1"]
+    assert commands == [["work"], ["work", *share], ["work"], ["work", *share]]
+
+
+@pytest.mark.parametrize("share", [7, {"slots": "2; rm", "threads": -1}, {"threads": True}])
+def test_a_share_that_is_none_in_a_file_is_left_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch, share: object
+) -> None:
+    write_json(home / CONFIG_FILE, {"share": share})
+    assert _options(home) == []

@@ -10,10 +10,12 @@ import streamlit as st
 
 from cdp.config.train import TrainConfig
 from cdp.data.training import steps_per_epoch
+from cdp.experiments.crew import gain, share_of_seeds
 from cdp.ui.kit.ask import ask, take_back
 from cdp.ui.kit.words import plain
 from cdp.values.text import bytes_text, duration
 from cdp.work.helper import Errand
+from cdp.work.launch import Share
 
 POLL_SECONDS = 0.5
 
@@ -24,7 +26,7 @@ def estimate(config: TrainConfig, seeds: int) -> None:
     if not errand.over:
         st.fragment(_wait, run_every=POLL_SECONDS)(errand)
     elif errand.state == "done":
-        st.caption(line(errand.result, seeds))
+        st.caption(line(errand.result, seeds, share_of_seeds(config) if seeds > 1 else None))
     else:
         st.caption(plain(f"No estimate: {errand.error}."))
         st.button("Measure again", key="train_measure", type="tertiary", on_click=errand.forget)
@@ -66,10 +68,16 @@ def _wait(errand: Errand) -> None:
         st.rerun()
 
 
-def line(cost: Mapping[str, Any], seeds: int) -> str:
-    """Time and memory in one line: of one run, and the time of all seeds one after another."""
+def line(cost: Mapping[str, Any], seeds: int, share: Share | None = None) -> str:
+    """Time and memory in one line: of one run, and the time of all seeds, one after another or
+    sharing the machine."""
     seconds, device = float(cost["seconds"]), str(cost["device"])
     where = "this CPU" if device.lower().startswith("cpu") else device
     each = f"About {duration(seconds)}{' a run' if seeds > 1 else ''} on {where}"
-    every = f"; {duration(seeds * seconds)} for all {seeds}, one after another" if seeds > 1 else ""
-    return f"{each}, {bytes_text(float(cost['memory_bytes']))}{every}"
+    memory = bytes_text(float(cost["memory_bytes"]))
+    if seeds == 1:
+        return f"{each}, {memory}"
+    if share is None:
+        return f"{each}, {memory}; {duration(seeds * seconds)} for all {seeds}, one after another"
+    whole = duration(seeds * seconds / gain(share))
+    return f"{each}, {memory} each; {whole} for all {seeds}, {share.slots} at a time"

@@ -11,6 +11,7 @@ import streamlit as st
 from cdp.config.train import TrainConfig, automatic_name
 from cdp.data.limits import valid_name
 from cdp.errors import CdpError, InputError
+from cdp.experiments.crew import share_of_seeds
 from cdp.ui.kit.attempts import refuse
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.frame import nothing_yet
@@ -55,10 +56,12 @@ def start(settings: Training, watched: Sequence[str]) -> None:
     task, started = TASKS["train"], list[str]()
     refuse(PLACE, "")
     try:
+        share = share_of_seeds(settings.configs()[0]) if settings.seeds > 1 else None
         for config in settings.configs():
             seed = f"-s{config.seed}" if settings.seeds > 1 else ""
             name = f"{settings.name}{seed}" if settings.name else automatic_name(config)
-            started.append(launch.launch(task, config, launch.free_name(task, name)))
+            free = launch.free_name(task, name)
+            started.append(launch.launch(task, config, free, share=share))
     except (CdpError, OSError) as error:
         some = f"Only {len(started)} of {settings.seeds} started"
         refuse(PLACE, f"{some if started else 'Not started'}: {sentence(error)}.")
