@@ -177,10 +177,8 @@ class Trial:
             valid = (size <= limit) & ((x_adv >= 0) & (x_adv <= 1)).flatten(1).all(dim=1)
             # In the batch they were attacked in, as another batch may round logits otherwise.
             logits = self.logits(torch.where(valid.view(-1, 1, 1, 1), x_adv, x), "attacked images")
-        predicted, valid, size = (
-            value.cpu().numpy() for value in (logits.argmax(dim=1), valid, size)
-        )
-        return Attacked(predicted, valid, size, time.perf_counter() - began)
+        results = (value.cpu().numpy() for value in (logits.argmax(dim=1), valid, size))
+        return Attacked(*results, seconds=time.perf_counter() - began)
 
     def logits(self, x: Tensor, what: str) -> Tensor:
         """(B,K) of images in [0,1], called ``what`` in messages. Raises InputError for no such."""
