@@ -177,8 +177,9 @@ class Trial:
             valid = (size <= limit) & ((x_adv >= 0) & (x_adv <= 1)).flatten(1).all(dim=1)
             # In the batch they were attacked in, as another batch may round logits otherwise.
             logits = self.logits(torch.where(valid.view(-1, 1, 1, 1), x_adv, x), "attacked images")
-        results = (value.cpu().numpy() for value in (logits.argmax(dim=1), valid, size))
-        return Attacked(*results, seconds=time.perf_counter() - began)
+        predicted = logits.argmax(dim=1).cpu().numpy()
+        took = time.perf_counter() - began
+        return Attacked(predicted, valid.cpu().numpy(), size.cpu().numpy(), took)
 
     def logits(self, x: Tensor, what: str) -> Tensor:
         """(B,K) of images in [0,1], called ``what`` in messages. Raises InputError for no such."""
