@@ -1,9 +1,18 @@
-"""Generating a sample set of any size: batch by batch onto the disk, going on after a kill."""
+"""Generating a sample set of any size: batch by batch onto the disk, going on after a kill.
+
+On a processor as many batches are sampled at a time as there are cores, each by one thread: threads
+that share a batch wait for each other at every layer (docs/decisions/0029).
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +30,17 @@ from cdp.work.session import Session
 
 if TYPE_CHECKING:
     from cdp.tasks.loaded import Loaded
+
+MOST_IMAGES = 4096
+"""Sampled at a time, all batches together: as much memory as the largest batch may take."""
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """How many batches are sampled at a time, and by how many threads each."""
+
+    count: int
+    threads: int
 
 
 class Maker:
@@ -47,19 +67,30 @@ class Maker:
         """Whether the images will have labels."""
         return self._loaded(config).model.denoiser.classes > 0
 
+    def lanes(self, config: GenerateConfig, batches: int) -> Lanes:
+        """How so many batches are shared out."""
+        import torch
+
+        if self._loaded(config).device.type != "cpu":
+            return Lanes(1, 1)
+        threads = torch.get_num_threads()
+        count = max(1, min(threads, batches, MOST_IMAGES // config.batch))
+        return Lanes(count, threads // count)
+
     def batch(
         self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]
     ) -> Chunk | None:
-        """Batch ``index``, the same at every call; None where it was stopped midway."""
+        """Batch ``index``, the same at every call; None where it was stopped midway. May be called
+        from several threads at a time."""
         from cdp.tasks.batches import generate_batch
 
         return generate_batch(config, index, should_stop)
 
     def card(self, config: GenerateConfig) -> dict[str, Any]:
         """Where the images come from: settings, seeds, hashes, versions."""
-        from cdp.tasks.batches import set_card
+        from cdp.tasks.batches import batch_count, set_card
 
-        return set_card(config)
+        return set_card(config) | {"threads": self.lanes(config, batch_count(config)).threads}
 
 
 def generate(
@@ -115,20 +146,73 @@ def generate_set(
         upgrade=_today,
     ) as writer:
         session.progress(writer.done_rows, config.count)
-        while writer.done_rows < config.count:
-            chunk = None
-            if not session.stop_requested():
-                index = writer.done_rows // config.batch
-                chunk = maker.batch(config, index, session.stop_requested)
-            if chunk is None:
-                raise Cancelled(
-                    f"stopped after {writer.done_rows} of {config.count} images: start it again"
-                    " with the same settings to go on"
-                )
-            image, label = chunk
-            writer.write(slice(writer.done_rows, writer.done_rows + len(image)), image, label)
-            session.progress(writer.done_rows, config.count)
+        left = range(writer.done_rows // config.batch, -(-config.count // config.batch))
+        with _batches(config, maker, left, session.stop_requested) as chunks:
+            for chunk in chunks:
+                if chunk is None:
+                    raise Cancelled(
+                        f"stopped after {writer.done_rows} of {config.count} images: start it again"
+                        " with the same settings to go on"
+                    )
+                image, label = chunk
+                writer.write(slice(writer.done_rows, writer.done_rows + len(image)), image, label)
+                session.progress(writer.done_rows, config.count)
         return writer.finish(maker.card(config) | dict(origin or {}))
+
+
+@contextmanager
+def _batches(
+    config: GenerateConfig, maker: Maker, left: range, should_stop: Callable[[], bool]
+) -> Iterator[Iterator[Chunk | None]]:
+    """The batches of ``left`` in order, None from the first on that was stopped. Whatever ends the
+    block, no batch is being sampled after it."""
+    lanes = maker.lanes(config, len(left))
+    if lanes.count == 1:
+        yield (None if should_stop() else maker.batch(config, index, should_stop) for index in left)
+        return
+    over = threading.Event()
+
+    def sampled(index: int) -> Chunk | None:
+        stops = over.is_set() or should_stop()
+        return None if stops else maker.batch(config, index, lambda: over.is_set() or should_stop())
+
+    def in_order(pool: ThreadPoolExecutor) -> Iterator[Chunk | None]:
+        ahead: deque[Future[Chunk | None]] = deque()
+        for index in left:
+            ahead.append(pool.submit(sampled, index))
+            if (
+                len(ahead) > lanes.count
+            ):  # one more than is sampled, so that no lane waits for the disk
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+    with _pool(lanes) as pool:
+        try:
+            yield in_order(pool)
+        finally:
+            over.set()
+
+
+@contextmanager
+def _pool(lanes: Lanes) -> Iterator[ThreadPoolExecutor]:
+    """A thread for each lane. torch keeps the number of threads to compute with by thread; that of
+    threads which compute for the first time is put back."""
+    import torch
+
+    before, ready = torch.get_num_threads(), threading.Barrier(lanes.count + 1)
+
+    def begin() -> None:
+        torch.get_num_threads()  # counts as computing for the first time
+        torch.set_num_threads(lanes.threads)
+        ready.wait()
+
+    with ThreadPoolExecutor(lanes.count, "lane", initializer=begin) as pool:
+        for _ in range(lanes.count):
+            pool.submit(lambda: None)
+        ready.wait()
+        torch.set_num_threads(before)
+        yield pool
 
 
 def _today(stored: dict[str, Any]) -> dict[str, Any]:

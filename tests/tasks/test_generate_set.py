@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.errors import Cancelled, InputError
-from cdp.tasks.generate import generate_set
+from cdp.tasks.generate import Lanes, Maker, generate_set
 from cdp.work.session import Progress, Session
 from tests.work.stub_worker import StubMaker
 
@@ -136,3 +141,76 @@ def test_a_failing_batch_leaves_no_set(tmp_path: Path, maker: StubMaker) -> None
     maker.error = ""
     assert len(generate_set(CONFIG, tmp_path / "set", maker=maker)) == 10
     assert begun(maker) == [0, 1, 1, 2]
+
+
+def test_batches_sampled_together_are_written_in_their_order(tmp_path: Path) -> None:
+    config = GenerateConfig(count=46, batch=4, seed=3)
+    alone, together = StubMaker(tmp_path / "a"), StubMaker(tmp_path / "b", at_a_time=3)
+    together.seconds = 0.02
+    seen: list[Progress] = []
+    made = generate_set(
+        config, tmp_path / "set", maker=together, session=Session(on_progress=seen.append)
+    )
+    expected = generate_set(config, tmp_path / "other", maker=alone)
+    assert np.array_equal(made.image, expected.image) and np.array_equal(made.label, expected.label)
+    assert [p.done for p in seen] == [*range(0, 45, 4), 46]
+    lines = [line.split() for line in together.journal.read_text().splitlines()]
+    assert [word for word, _ in lines[:3]] == ["begun"] * 3, "three at a time"
+
+
+@pytest.mark.parametrize("error", ["", "disk"])
+def test_batches_sampled_together_end_together_and_go_on(tmp_path: Path, error: str) -> None:
+    """Stopped, or one of them failed: the others end within a step, and what was written stays."""
+    config = GenerateConfig(count=24, batch=4, seed=3)
+    maker = StubMaker(tmp_path / "journal", at_a_time=2, seconds=0.05, error=error)
+    written: list[int] = []
+    session = Session(
+        on_progress=lambda progress: written.append(progress.done),
+        should_stop=lambda: not error and bool(written) and written[-1] >= 8,
+    )
+    with pytest.raises(OSError if error else Cancelled):
+        generate_set(config, tmp_path / "set", maker=maker, session=session)
+    lines = maker.journal.read_text().splitlines()
+    assert not any(thread.name.startswith("lane") for thread in threading.enumerate())
+    maker.error, maker.seconds = "", 0.0
+    made = generate_set(config, tmp_path / "set", maker=maker)
+    again = maker.journal.read_text().splitlines()[len(lines) :]
+    assert {int(line.split()[-1]) for line in again} == set(range(written[-1] // 4, 6))
+    alone = StubMaker(tmp_path / "alone")
+    assert np.array_equal(made.image, generate_set(config, tmp_path / "other", maker=alone).image)
+
+
+def test_a_lane_computes_by_itself_and_leaves_other_threads_as_they_were(tmp_path: Path) -> None:
+    inside: list[int] = []
+
+    class Watching(StubMaker):
+        def batch(self, config: GenerateConfig, index: int, should_stop: Any) -> Any:
+            inside.append(torch.get_num_threads())
+            return super().batch(config, index, should_stop)
+
+    def threads_of_a_new_thread() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    before, new = torch.get_num_threads(), threads_of_a_new_thread()
+    torch.set_num_threads(3)
+    try:
+        generate_set(CONFIG, tmp_path / "set", maker=Watching(tmp_path / "j", at_a_time=2))
+        assert inside == [1, 1, 1]
+        assert (torch.get_num_threads(), threads_of_a_new_thread()) == (3, 3)
+    finally:
+        torch.set_num_threads(before)
+    assert threads_of_a_new_thread() == new
+
+
+def test_cores_are_shared_out_by_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    maker, device = Maker(), torch.device("cpu")
+    monkeypatch.setattr(maker, "_loaded", lambda config: SimpleNamespace(device=device))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    config = GenerateConfig(count=10_000)
+    assert maker.lanes(config, 157) == Lanes(8, 1)
+    assert maker.lanes(config, 3) == Lanes(3, 2)
+    assert maker.lanes(config, 1) == Lanes(1, 8)
+    assert maker.lanes(config.model_copy(update={"batch": 2048}), 5) == Lanes(2, 4), "memory"
+    device = torch.device("cuda")
+    assert maker.lanes(config, 157) == Lanes(1, 1)

@@ -17,7 +17,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.config.train import TrainConfig
 from cdp.errors import Cancelled, Halted
 from cdp.files.atomic import read_json, write_json
-from cdp.tasks.generate import Maker, generate
+from cdp.tasks.generate import Lanes, Maker, generate
 from cdp.work.records import Run
 from cdp.work.registry import TASKS
 from cdp.work.session import Session
@@ -27,7 +27,7 @@ from cdp.work.worker import main
 
 class StubMaker(Maker):
     """Images that follow from seed and row alone. journal: a line for every batch begun and
-    done."""
+    done; at_a_time: batches."""
 
     def __init__(
         self,
@@ -37,9 +37,10 @@ class StubMaker(Maker):
         deaf: bool = False,
         error: str = "",
         who: str = "",
+        at_a_time: int = 1,
     ) -> None:
         self.journal, self.seconds, self.deaf = journal, seconds, deaf
-        self.error, self.who = error, who
+        self.error, self.who, self.at_a_time = error, who, at_a_time
 
     def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
         return 4, 5, 1
@@ -49,6 +50,9 @@ class StubMaker(Maker):
 
     def labelled(self, config: GenerateConfig) -> bool:
         return True
+
+    def lanes(self, config: GenerateConfig, batches: int) -> Lanes:
+        return Lanes(min(self.at_a_time, batches), 1)
 
     def batch(
         self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]
