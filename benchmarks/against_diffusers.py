@@ -1,112 +1,86 @@
-"""Our sampler against the loop of diffusers' own pipeline in fp32, in turns; then whether the
-images are as good.
+"""Our sampler against the loop of diffusers' own pipelines, in turns: as each is used, and at the
+same solver, steps and precision.
 
-Same network, solver, steps, batch and noise. What differs is precision ("auto" takes bf16 where it
-is faster, which is measured), so the second half compares the images themselves, the judge's
-agreement, and the judge's features.
+Same network and noise. Ours makes a set as the command line does, a batch on every core; theirs
+samples one batch after the other with all cores, as a pipeline does. Whether the default's images
+are as good as those of 20 steps of DDIM says ``python -m benchmarks.default_sampler``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
 from functools import partial
 
 import numpy as np
 
-from benchmarks.measuring import Spread, interleaved, paired_ratio
+from benchmarks.measuring import Arm, Spread, interleaved, paired_ratio, spread
 from benchmarks.results import Figure, Target
-from benchmarks.scenes import Options, diffusers_loop, to_bytes
-from cdp.config.generate import GenerateConfig
-from cdp.embedding.distances import frechet_distance
-from cdp.embedding.intervals import agreement_difference
-from cdp.tasks.batches import batch_count, batch_rows, generate_batch, labels_of
-from cdp.tasks.judge import judged, load_judge
-from cdp.tasks.loaded import load_engine
-from cdp.tasks.sources import dataset_of_generation
+from benchmarks.scenes import Options, diffusers_loop, to_bytes, whole_set
+from cdp.config.generate import FORMER, GenerateConfig
+from cdp.tasks.batches import batch_rows
 
-NAME, TITLE = "against_diffusers", "Our sampler against diffusers' own loop in fp32"
-COMPARED = 1024
-"""Images a set for the comparison of quality; the features have 128 dimensions."""
+NAME, TITLE = "against_diffusers", "Our sampler against diffusers' own loop"
+DDIM = "DDIM, 20 steps"
 
 
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
-    """The ratio of images per second, and the differences between both sets; settings."""
-    config = options.config("unguided")
-    rows = batch_rows(config, 0)
-    seconds = interleaved(
-        {"ours": partial(to_bytes, config), "theirs": partial(diffusers_loop, config, rows)},
-        options.rounds,
-    )
-    rates = {name: _rate(times, config.count) for name, times in seconds.items()}
-    figures = [
-        Figure.of_spread(
-            "our images/s / theirs",
-            paired_ratio(seconds["theirs"], seconds["ours"]),
-            target=Target(">=", 1.3),
-        ),
-        Figure.of_spread("ours", rates["ours"], "images/s"),
-        Figure.of_spread("diffusers' loop, fp32", rates["theirs"], "images/s"),
-    ]
-    return figures + quality(config, 4 * options.images if options.quick else COMPARED), {
-        "config": config.model_dump(mode="json")
+    """Ratios of images per second, and the difference of the images at equal settings; settings."""
+    former = FORMER | options.steps
+    default = options.config("unguided")
+    plain = {p: options.config("unguided", **former, precision=p) for p in ("fp32", "bf16")}
+    ours = {"default": default} | {f"ours, {p}": config for p, config in plain.items()}
+    if not options.quick and (shutil.which("g++") or shutil.which("clang++")):
+        ours |= {
+            f"{name}, compiled": config.model_copy(
+                update={"sampler": config.sampler.model_copy(update={"compile": True})}
+            )
+            for name, config in ours.items()
+        }
+    arms: dict[str, Arm] = {
+        name: partial(whole_set, options.large(config)) for name, config in ours.items()
     }
+    arms |= {
+        f"theirs, {p}": partial(diffusers_loop, config, batch_rows(config, 0))
+        for p, config in plain.items()
+    }
+    seconds = interleaved(arms, options.rounds)
+    # Seconds a batch: of theirs one is timed, of ours one a core.
+    batches = {name: options.large(config).count // config.batch for name, config in ours.items()}
+    each = {name: [s / batches.get(name, 1) for s in times] for name, times in seconds.items()}
+
+    figures = []
+    for compiled in ("", ", compiled"):
+        if f"default{compiled}" not in each:
+            continue
+        figures.append(
+            Figure.of_spread(
+                f"default preset{compiled} / theirs, {DDIM}, fp32",
+                paired_ratio(each["theirs, fp32"], each[f"default{compiled}"]),
+                target=None if compiled else Target(">=", 4),
+            )
+        )
+        figures += [
+            Figure.of_spread(
+                f"{DDIM}, {p} for both: ours{compiled} / theirs",
+                paired_ratio(each[f"theirs, {p}"], each[f"ours, {p}{compiled}"]),
+                target=Target(">=", 1.5) if compiled else None,
+            )
+            for p in plain
+        ]
+    figures += [
+        Figure.of_spread(name, _rate(times, default.batch), "images/s")
+        for name, times in each.items()
+    ]
+    return [*figures, difference(plain["fp32"])], {"config": default.model_dump(mode="json")}
 
 
 def _rate(seconds: list[float], images: int) -> Spread:
-    rates = sorted(images / s for s in seconds)
-    return Spread(images / float(np.median(seconds)), rates[0], rates[-1], len(rates))
+    return spread([images / s for s in seconds])
 
 
-def quality(config: GenerateConfig, count: int) -> list[Figure]:
-    """Whether the faster images are the same images: per pixel, to the judge, and as a
-    distribution."""
-    config = config.model_copy(update={"count": count})
-    ours, theirs = _whole(_ours, config), _whole(_theirs, config)
-    other_seed = _whole(_theirs, config.model_copy(update={"seed": config.seed + 1}))
-    change = np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
-    figures = [
-        Figure("mean pixel difference", float(change.mean()), "of 255", n=count),
-        Figure(
-            "99th percentile of pixel differences",
-            float(np.percentile(change, 99)),
-            "of 255",
-            n=count,
-        ),
-        Figure("largest pixel difference", float(change.max()), "of 255", n=count),
-    ]
-    judge = load_judge(dataset_of_generation(config))
-    if judge is None:
-        return figures
-    label = labels_of(config, range(count), load_engine(config))
-    mine, them, again = (judged(judge, images) for images in (ours, theirs, other_seed))
-    difference = agreement_difference(np.asarray(mine.predicted), np.asarray(them.predicted), label)
-    return [
-        *figures,
-        Figure.of_interval("judge agreement, ours minus theirs", difference, "points"),
-        Figure(
-            "Frechet distance in judge features, ours to theirs",
-            frechet_distance(mine.features, them.features),
-            n=count,
-        ),
-        Figure(
-            "the same between two seeds of diffusers' loop",
-            frechet_distance(again.features, them.features),
-            n=count,
-        ),
-    ]
-
-
-def _ours(config: GenerateConfig, index: int) -> object:
-    made = generate_batch(config, index)
-    assert made is not None  # nobody stops it
-    return made[0]
-
-
-def _theirs(config: GenerateConfig, index: int) -> object:
-    *_, images = diffusers_loop(config, batch_rows(config, index))
-    return images
-
-
-def _whole(make: Callable[[GenerateConfig, int], object], config: GenerateConfig) -> np.ndarray:
-    """All batches of a config, (N,H,W,C) uint8."""
-    return np.concatenate([np.asarray(make(config, index)) for index in range(batch_count(config))])
+def difference(config: GenerateConfig) -> Figure:
+    """Between the images of one batch, by our sampler and by their loop."""
+    *_, ours = to_bytes(config)
+    *_, theirs = diffusers_loop(config, batch_rows(config, 0))
+    gap = np.abs(np.asarray(ours).astype(np.int16) - np.asarray(theirs).astype(np.int16)).max()
+    return Figure(f"largest pixel difference at {DDIM}, fp32", float(gap), "of 255", n=config.count)

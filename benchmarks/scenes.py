@@ -3,10 +3,12 @@ inside the network."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,10 @@ from torch import Tensor
 
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.presets import PRESETS
-from cdp.diffusion.sampling import Solver, image_seeds
+from cdp.diffusion.sampling import Solver, build_scheduler, image_seeds
+from cdp.models.precision import autocast
 from cdp.tasks.batches import labels_of, sample_batch
+from cdp.tasks.generate import generate_set
 from cdp.tasks.loaded import load_engine, to_uint8
 from cdp.values.types import Step
 
@@ -46,6 +50,10 @@ class Options:
     def images(self) -> int:
         """Images a batch."""
         return 16 if self.quick else IMAGES
+
+    def large(self, config: GenerateConfig) -> GenerateConfig:
+        """The same with a batch for every core, which are sampled together."""
+        return config.model_copy(update={"count": config.batch * torch.get_num_threads()})
 
     def config(self, preset: str = "default", **flat: Any) -> GenerateConfig:
         """One batch of a preset."""
@@ -108,28 +116,32 @@ def start_noise(config: GenerateConfig, rows: range) -> Tensor:
     return solver.noise(loaded.model.denoiser.shape, loaded.device)
 
 
+def whole_set(config: GenerateConfig) -> Iterator[object]:
+    """All of a config as the command line makes it, onto the disk and away again."""
+    with tempfile.TemporaryDirectory() as folder:
+        generate_set(config, Path(folder) / "set")
+    yield
+
+
 def diffusers_loop(config: GenerateConfig, rows: range) -> Iterator[object]:
-    """The same batch by the loop of diffusers' DDIMPipeline in fp32: its steps, and last the
-    images, (B,H,W,C) uint8.
+    """The same batch by the loop of diffusers' pipelines: its steps, and last the images,
+    (B,H,W,C) uint8. Precision "bf16" is autocast, every other fp32.
 
-    The shipped network works on 2x2 blocks folded into channels; DDIM treats every value alike, so
-    folding once before the loop and unfolding after it gives diffusers' loop the same work without
-    the cost of folding at each step.
+    The shipped network works on 2x2 blocks folded into channels; the solvers treat every value
+    alike, so folding once before the loop and unfolding after it gives diffusers' loop the same
+    work without the cost of folding at each step.
     """
-    from diffusers import DDIMScheduler
-
-    loaded = load_engine(config)
+    loaded, sampler = load_engine(config), config.sampler
     denoiser = loaded.model.denoiser
     labels = torch.from_numpy(labels_of(config, rows, loaded)).to(loaded.device)
-    scheduler = DDIMScheduler.from_config(loaded.model.scheduler_config)
-    scheduler.set_timesteps(config.sampler.steps)
+    scheduler = build_scheduler(sampler.solver, loaded.model.scheduler_config, sampler.steps)
+    dtype = torch.bfloat16 if sampler.precision == "bf16" else torch.float32
     image = F.pixel_unshuffle(start_noise(config, rows), denoiser.patch)
     for t in scheduler.timesteps:
         with torch.no_grad():
-            model_output = denoiser.unet(image, t, class_labels=labels).sample
-            image = scheduler.step(
-                model_output, t, image, eta=0.0, use_clipped_model_output=False
-            ).prev_sample
+            with autocast(loaded.device, dtype):
+                model_output = denoiser.unet(image, t, class_labels=labels).sample
+            image = scheduler.step(model_output.float(), t, image).prev_sample
         yield t
     image = (F.pixel_shuffle(image, denoiser.patch) / 2 + 0.5).clamp(0, 1)
     yield (image.cpu().permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)

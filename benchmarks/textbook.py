@@ -1,5 +1,5 @@
-"""TRADES as a textbook has it, for comparison: fp32, default layout, a forward pass of its own for
-every use of the network."""
+"""TRADES as a textbook has it, and guidance as it was published, for comparison: fp32, default
+layout, a forward pass of its own for every use of a network."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.scenes import start_noise
+from cdp.config.generate import GenerateConfig
 from cdp.config.train import TrainConfig
 from cdp.data.training import Mixture, TrainingData
+from cdp.diffusion.sampling import build_scheduler, steered
+from cdp.guidance.losses import hard_negative
+from cdp.models.denoiser import to_image_range
 from cdp.robust.recipes import augmentation_of, one_cycle, to_tensor, warmed_up
+from cdp.tasks.batches import labels_of
+from cdp.tasks.loaded import load_engine, to_uint8
 
 
 def trades_step(
@@ -101,3 +108,51 @@ def trades_training(
             for old, new in zip(average.parameters(), net.parameters(), strict=True):
                 old.mul_(decay).add_(new, alpha=1 - decay)
         yield average
+
+
+def published_guidance(config: GenerateConfig, rows: range) -> Iterator[object]:
+    """A batch of the published setting for CIFAR-10 by a plain loop: its steps, and last the
+    images, (B,H,W,C) uint8. At every guided step the encoder looks at the iterate and at the one
+    before it, and the head takes one step of Adam.
+
+    The encoder's weights are frozen, which spares the loop their gradients.
+    """
+    loaded, guidance = load_engine(config), config.guidance
+    assert loaded.encoder is not None  # the published setting guides
+    denoiser, encoder = loaded.model.denoiser, loaded.encoder.net
+    labels = torch.from_numpy(labels_of(config, rows, loaded)).to(loaded.device)
+    scheduler = build_scheduler("ddim", loaded.model.scheduler_config, config.sampler.steps, "off")
+    head = nn.Sequential(
+        nn.Linear(encoder.dim, guidance.head_hidden),
+        nn.ReLU(),
+        nn.Linear(guidance.head_hidden, guidance.head_out),
+    ).to(loaded.device)
+    optimiser = torch.optim.Adam(head.parameters(), lr=1e-2)
+    x, before = start_noise(config, rows), None
+    for t in scheduler.timesteps.tolist():
+        push: Tensor | None = None
+        if before is not None and t >= guidance.window_stop * 1000:
+            at = x.clone().requires_grad_()
+            z, view = (F.normalize(head(encoder.features(to_image_range(y)))) for y in (at, before))
+            loss = hard_negative(
+                z,
+                view,
+                temperature=guidance.temperature,
+                tau_plus=guidance.tau_plus,
+                beta=guidance.beta,
+            ).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            assert at.grad is not None
+            push = guidance.raw_lambda * at.grad
+        before = x
+        with torch.no_grad():
+            out = denoiser(x, t, labels)
+            if push is not None:
+                out = steered(
+                    out, push, float(scheduler.alphas_cumprod[t]), denoiser.prediction_type
+                )
+            x = scheduler.step(out, t, x).prev_sample
+        yield t
+    yield to_uint8(x)

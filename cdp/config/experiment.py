@@ -21,8 +21,9 @@ MAX_ARMS, MAX_SEEDS, MAX_CELLS = 200, 50, 2000
 """Limits on what one experiment may ask for; a cell is an arm under a seed."""
 UNGUIDED = "unguided"
 """A control of this name need not be among the arms: it is added."""
-FORMAT = 1
-"""Of the file. A later one is refused rather than misread."""
+FORMAT = 2
+"""Of the file. A later one is refused rather than misread; 1 is of before DPM-Solver++ was the
+default solver, and keeps the one of then."""
 Value = str | int | float | bool
 Settings = dict[str, Any]
 STAGES: Mapping[str, type[Frozen]] = {

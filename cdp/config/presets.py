@@ -51,7 +51,7 @@ PRESETS: dict[str, Preset] = {
         _PAPER
         | {"raw_lambda": 1e5, "head_hidden": 128, "head_out": 128}
         | {"window_start": 1.0, "window_stop": 0.4, "batch": 512}
-        | {"solver": "ddim", "eta": 0.0, "clip_sample": "off"},
+        | {"solver": "ddim", "steps": 20, "eta": 0.0, "clip_sample": "off"},
     ),
     "paper-mnist": Preset(
         "Paper: MNIST",

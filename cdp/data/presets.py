@@ -9,7 +9,7 @@ from typing import Any
 
 from cdp import paths
 from cdp.config.fields import config_of, flat_of
-from cdp.config.generate import GenerateConfig
+from cdp.config.generate import FORMER, GenerateConfig
 from cdp.config.presets import PRESETS, Preset, named
 from cdp.data.limits import valid_name
 from cdp.errors import InputError
@@ -17,7 +17,8 @@ from cdp.files.atomic import read_json, write_json
 
 NOT_DECIDED = ("model", "dataset", "count", "seed", "classes")
 """What presets leave alone."""
-VERSION = 1
+VERSION = 2
+"""Of the file, which holds what differs from the defaults; those of 1 are ``FORMER``."""
 
 
 def presets_dir() -> Path:
@@ -51,9 +52,11 @@ def own_presets() -> dict[str, Preset]:
 
 def _read(path: Path) -> Preset | None:
     content = read_json(path) or {}
-    flat = content.get("flat")
-    if content.get("version") != VERSION or not isinstance(flat, dict):
+    flat, version = content.get("flat"), content.get("version")
+    if version not in (1, VERSION) or not isinstance(flat, dict):
         return None
+    if version == 1:
+        flat = FORMER | flat
     try:
         config_of(GenerateConfig, flat)
     except InputError:

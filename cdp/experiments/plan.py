@@ -20,7 +20,7 @@ from cdp.config.experiment import (
     arm_title,
 )
 from cdp.config.fields import config_of, fields_of
-from cdp.config.generate import GenerateConfig, Guidance, flatten, unflatten
+from cdp.config.generate import FORMER, GenerateConfig, Guidance, flatten, unflatten
 from cdp.config.presets import PRESETS, TRAIN_PRESETS, named
 from cdp.config.train import FURTHER_REAL, TrainConfig, overlaid
 from cdp.data.limits import name_like
@@ -118,7 +118,8 @@ def _generate(experiment: ExperimentConfig, own: Settings, seed: int) -> Generat
     if "preset" in own:
         common = str(own.pop("preset"))
         shared = {name: v for name, v in shared.items() if name not in Guidance.model_fields}
-    flat = flatten(GenerateConfig()) | preset_flat(common) | shared | own
+    plain = flatten(GenerateConfig()) | (FORMER if experiment.format == 1 else {})
+    flat = plain | preset_flat(common) | shared | own
     flat |= {"seed": seed, "dataset": flat["dataset"] or experiment.dataset}
     config = unflatten(flat)
     if is_guided(config):

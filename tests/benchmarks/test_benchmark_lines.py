@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from types import ModuleType, SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,8 +17,12 @@ from benchmarks.__main__ import LINES, arguments, run_line
 from benchmarks.memory import peak
 from benchmarks.results import Figure
 from benchmarks.scenes import Options, clock_inside, diffusers_loop, to_bytes
+from benchmarks.textbook import published_guidance
 from cdp.errors import InputError
 from cdp.paths import ROOT
+
+FEW: dict[str, Any] = {"steps": 4, "precision": "fp32"}
+DDIM = FEW | {"solver": "ddim"}
 
 
 def test_all_lines_have_a_title_and_a_name_of_their_own() -> None:
@@ -72,8 +76,21 @@ def test_the_peak_of_a_process_is_its_own_and_not_that_of_its_parent() -> None:
     assert after < peak() and block[0] == 1
 
 
-def test_our_sampler_and_the_loop_of_diffusers_make_the_same_images_in_fp32() -> None:
-    config = Options().config("unguided", count=6, batch=6, steps=4, precision="fp32")
+def test_our_sampler_and_the_published_loop_make_the_same_images() -> None:
+    config = Options().config("paper-cifar10", count=6, batch=6, steps=4)
+    *_, ours = to_bytes(config)
+    with torch.random.fork_rng(devices=[]):  # the seed of our head, for the loop's own
+        sequence = np.random.SeedSequence([config.seed, 0, 1])
+        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
+        *_, theirs = published_guidance(config, range(6))
+    assert np.abs(np.asarray(ours).astype(int) - np.asarray(theirs).astype(int)).max() <= 1
+    *_, plain = to_bytes(Options().config("unguided", count=6, batch=6, **DDIM))
+    assert np.abs(np.asarray(ours).astype(int) - np.asarray(plain).astype(int)).max() > 20
+
+
+@pytest.mark.parametrize("solver", ["ddim", "dpmpp"])
+def test_our_sampler_and_the_loop_of_diffusers_make_the_same_images_in_fp32(solver: str) -> None:
+    config = Options().config("unguided", count=6, batch=6, solver=solver, **FEW)
     *_, ours = to_bytes(config)
     *_, theirs = diffusers_loop(config, range(6))
     assert isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import arms, memorisation, quality, study_guidance
+from benchmarks import arms, default_sampler, memorisation, quality, study_guidance
 from benchmarks.arms import Arm, RealSide, compare, describe
 from benchmarks.fidelity import share_difference, train_classifier
 from benchmarks.results import Figure, Result
@@ -153,6 +153,7 @@ def test_the_classifier_of_the_samples_learns_from_them_and_is_reproducible(
 
 
 def test_too_few_samples_are_refused() -> None:
+    assert default_sampler.main(["--count", "100"]) == 2
     with pytest.raises(InputError, match="100 or more"):
         quality.arguments(["--count", "99"])
     with pytest.raises(InputError, match="20 or more"):

@@ -24,6 +24,18 @@ def test_a_preset_keeps_what_presets_decide_and_comes_after_the_built_in_ones() 
     assert flatten(kept) == flatten(SETTINGS)
 
 
+@pytest.mark.parametrize("flat", [{"strength": 0.3}, {"solver": "unipc", "steps": 7}])
+def test_a_preset_of_before_keeps_the_solver_of_then(flat: dict[str, object]) -> None:
+    presets_dir().mkdir(parents=True)
+    (presets_dir() / "old.json").write_text(
+        json.dumps({"version": 1, "title": "old", "flat": flat})
+    )
+    then = {"solver": "ddim", "steps": 20} | flat
+    assert preset_flat("old") == then
+    save_preset("new", unflatten(then), "")
+    assert unflatten(preset_flat("new")) == unflatten(then)
+
+
 @pytest.mark.parametrize("name", ["mine", "default", "../out", ""])
 def test_no_preset_is_written_over_another_or_elsewhere(name: str) -> None:
     save_preset("mine", SETTINGS, "")
@@ -34,7 +46,7 @@ def test_no_preset_is_written_over_another_or_elsewhere(name: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"version": 2, "flat": {}}', '{"version": 1, "flat": {"strength": "much"}}'],
+    ["", "{", "[]", '{"version": 3, "flat": {}}', '{"version": 1, "flat": {"strength": "much"}}'],
 )
 def test_a_file_that_is_none_is_left_out(content: str) -> None:
     presets_dir().mkdir(parents=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cdp.config.experiment import ExperimentConfig
+from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import parse
 from cdp.data.sets import save_set
 from cdp.errors import CdpError, InputError, MissingError
@@ -81,6 +82,34 @@ def test_a_grid_shares_what_is_the_same_and_has_an_unguided_control() -> None:
     assert made["strength 0.1, temperature 0.05"] != made["strength 0.1, temperature 0.1"]
 
 
+def test_an_experiment_of_before_keeps_the_solver_of_then() -> None:
+    arms = {
+        "plain": {"generate": {}},
+        "unguided": {"generate": {"preset": "unguided", "steps": 7}},
+        "paper": {"generate": {"preset": "paper-mnist"}},
+        "other": {"generate": {"solver": "unipc"}},
+    }
+
+    def solvers(number: int) -> dict[str, tuple[str, int]]:
+        experiment = parsed(arms=arms, format=number, seeds=[0])
+        samplers = {cell.arm: cell.generate.sampler for cell in cells(experiment) if cell.generate}
+        return {arm: (sampler.solver, sampler.steps) for arm, sampler in samplers.items()}
+
+    assert solvers(1) == {
+        "plain": ("ddim", 20),
+        "unguided": ("ddim", 7),
+        "paper": ("ddpm", 250),
+        "other": ("unipc", 20),
+    }
+    today = GenerateConfig().sampler
+    assert solvers(2) == {
+        "plain": (today.solver, today.steps),
+        "unguided": (today.solver, 7),
+        "paper": ("ddpm", 250),
+        "other": ("unipc", today.steps),
+    }
+
+
 def test_an_unguided_arm_stays_unguided_whatever_the_others_share() -> None:
     shared = {"loss": "fisher", "strength": 0.3, "count": 30, "steps": 7}
     experiment = parsed(generate=shared, arms={"unguided": {"generate": {"preset": "unguided"}}})
@@ -104,7 +133,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"arms": {"a": {}}, "trials": 0}, "greater than or equal to 1"),
     ({"arms": {"a": {}}, "precision": 0}, "greater than 0"),
     ({"arms": {"a": {}}, "seeds": 1, "precision": 1}, "precision needs two seeds"),
-    ({"arms": {"a": {}}, "format": 2, "later": 1}, "format 2 is of a later version"),
+    ({"arms": {"a": {}}, "format": 3, "later": 1}, "format 3 is of a later version"),
     ({"arms": {" ": {}}}, "is no name"),
     ({"grid": {"strength": [1]}}, "is no setting of a stage"),
     ({"grid": {"generate.strength": []}}, "has no values"),

@@ -242,10 +242,11 @@ def reference(
     timesteps: list[int],
     delta: Delta,
     *,
-    ancestral: bool,
+    solver: str,
 ) -> Tensor:
-    """DDIM with eta 0, or ancestral DDPM with the estimate clamped to [-1,1] and the variance of
-    the posterior (Ho 2020, Eq. 7)."""
+    """DDIM with eta 0 ("ddim"), ancestral DDPM with the estimate clamped to [-1,1] and the variance
+    of the posterior (Ho 2020, Eq. 7; "ddpm"), or DPM-Solver++(2M) (Lu 2022, Algorithm 2; "dpmpp"),
+    whose first and last step have order 1."""
     net, levels, sources = (
         copy.deepcopy(frozen(TinyDenoiser(scheduler, classes))).double(),
         alpha_bars(scheduler).tolist(),
@@ -253,6 +254,7 @@ def reference(
     )
     labels = torch.arange(config.count) % classes if classes else None
     x = draw(sources)
+    before: tuple[Tensor, float] | None = None
     for t, following in zip(timesteps, [*timesteps[1:], -1], strict=True):
         ab, ab_next = levels[t], levels[following] if following >= 0 else 1.0
         out = net(x, t, labels)
@@ -262,8 +264,23 @@ def reference(
         if push is not None:
             e = e + push
             x0 = (x - math.sqrt(1 - ab) * e) / math.sqrt(ab)
-        if not ancestral:
+        if solver == "ddim":
             x = math.sqrt(ab_next) * x0 + math.sqrt(1 - ab_next) * e
+            continue
+        if solver == "dpmpp":
+            if following < 0:
+                return x0
+            half_log_snr = math.log(ab / (1 - ab)) / 2
+            h = math.log(ab_next / (1 - ab_next)) / 2 - half_log_snr
+            estimate = x0
+            if before is not None:
+                older, r = before[0], (half_log_snr - before[1]) / h
+                estimate = (1 + 1 / (2 * r)) * x0 - 1 / (2 * r) * older
+            before = x0, half_log_snr
+            x = (
+                math.sqrt((1 - ab_next) / (1 - ab)) * x
+                - math.sqrt(ab_next) * math.expm1(-h) * estimate
+            )
             continue
         beta = 1 - ab / ab_next
         mean = (
@@ -308,12 +325,12 @@ BEFORE = {
 def test_cifar10_is_the_published_loop(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     config, steps = small("paper-cifar10"), list(range(950, -1, -50))
     guidance = cifar10(config)
-    expected = reference(config, LINEAR, classes, steps, guidance, ancestral=False)
+    expected = reference(config, LINEAR, classes, steps, guidance, solver="ddim")
     assert guidance.guided == list(range(900, 399, -50)), "from the second step on, down to 400"
     assert gap(ours(config, LINEAR, classes, monkeypatch), expected) < 1e-4
     assert (
         gap(
-            reference(config, LINEAR, classes, steps, cifar10(config, 2e5), ancestral=False),
+            reference(config, LINEAR, classes, steps, cifar10(config, 2e5), solver="ddim"),
             expected,
         )
         > 0.1
@@ -328,13 +345,13 @@ def test_digits_and_signs_are_the_published_loop(
 ) -> None:
     config, steps = small(name), list(range(996, -1, -4))
     guidance = digits(config, lam, widths)
-    expected = reference(config, COSINE, CLASSES, steps, guidance, ancestral=True)
+    expected = reference(config, COSINE, CLASSES, steps, guidance, solver="ddpm")
     assert guidance.guided == list(range(148, 51, -4)), (
         "25 steps, the first of which has the iterate before the window as its positive"
     )
     assert gap(ours(config, COSINE, CLASSES, monkeypatch), expected) < 1e-4
     doubled = reference(
-        config, COSINE, CLASSES, steps, digits(config, 2 * lam, widths), ancestral=True
+        config, COSINE, CLASSES, steps, digits(config, 2 * lam, widths), solver="ddpm"
     )
     assert gap(doubled, expected) > 0.05, "the push shows"
 
@@ -347,12 +364,15 @@ def test_the_settings_before_were_other_ones(name: str, monkeypatch: pytest.Monk
 
 
 def test_the_default_is_the_loop_its_page_describes(monkeypatch: pytest.MonkeyPatch) -> None:
-    config, steps = small("default", count=12), list(range(999, -1, -50))
-    expected = reference(
-        config, OURS, CLASSES, steps, default_guidance(torch.arange(12) % CLASSES), ancestral=False
-    )
+    """From the noisiest timestep whose half-log-SNR is above -5.1, in steps of a tenth of T."""
+    config = small("default", count=12)
+    signal = alpha_bars(OURS)
+    first = int((torch.log(signal / (1 - signal)) / 2 >= -5.1).sum())
+    steps = [round(first - 100 * i) - 1 for i in range(10)]
+    guidance = default_guidance(torch.arange(12) % CLASSES)
+    expected = reference(config, OURS, CLASSES, steps, guidance, solver="dpmpp")
     assert gap(ours(config, OURS, CLASSES, monkeypatch), expected) < 1e-4
-    plain = reference(config, OURS, CLASSES, steps, lambda *_: None, ancestral=False)
+    plain = reference(config, OURS, CLASSES, steps, lambda *_: None, solver="dpmpp")
     assert gap(ours(small("unguided", count=12), OURS, CLASSES, monkeypatch), plain) < 1e-4
     assert gap(plain, expected) > 0.05
 
