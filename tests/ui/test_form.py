@@ -79,7 +79,7 @@ def test_a_slider_in_ratios_rises_within_its_limits_and_has_the_present_value(
 RESET = "so the guidance settings are back at the defaults"
 BAD: dict[str, tuple[str, str]] = {
     "above the range": ("strength=3", "'3' is not a number from -2 to 2, so 0.1 is used."),
-    "below the range": ("steps=1", "'1' is not a whole number from 2 to 1,000, so 20 is used."),
+    "below the range": ("steps=1", "'1' is not a whole number from 2 to 1,000, so 10 is used."),
     "not a number": (
         "temperature=warm",
         "'warm' is not a number from 0.01 to 100, so 0.1 is used.",
