@@ -40,6 +40,12 @@ def load_optimiser(optimiser: Optimizer, slots_by_key: dict[str, Tensor]) -> Non
     )
 
 
+def arithmetic() -> dict[str, object]:
+    """How this process trains classifiers, for a card: with another number of threads or another
+    layout a seed gives other last bits."""
+    return {"threads": torch.get_num_threads(), "layout": "channels last"}
+
+
 def young_decay(decay: float, step: int) -> float:
     """The decay after ``step`` steps: a young average forgets its random start fast."""
     return min(decay, (1 + step) / (10 + step))

@@ -15,6 +15,7 @@ from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.files.atomic import atomic_file
 from cdp.models.encoders import card_facts
+from cdp.models.state import arithmetic
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.train_data import TrainingInputs
 from cdp.values.types import EpochMetrics
@@ -111,6 +112,7 @@ def classifier_card(
                 "dataset": config.dataset,
             }
         ),
+        "arithmetic": arithmetic(),
         "sets": list(prepared.sets),
         "accuracy": {
             "clean": {"value": metrics.clean_accuracy, **on},

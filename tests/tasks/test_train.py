@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from cdp.config.knobs import parse
@@ -76,6 +77,10 @@ def test_the_kept_classifiers_have_the_accuracies_on_their_cards(tmp_path: Path)
         assert found.clean.mean() == card["accuracy"]["clean"]["value"]
         assert card["epoch"] == record[name]["epoch"]
         assert card["training"]["images"] == 40
+        assert card["arithmetic"] == {
+            "threads": torch.get_num_threads(),
+            "layout": "channels last",
+        }
         assert card["training"]["epsilon"] == 0.05
         assert card["sets"][0]["name"] == "made"
         assert len(card["sets"][0]["card_sha256"]) == 64

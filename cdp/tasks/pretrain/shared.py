@@ -21,6 +21,7 @@ from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.checkpoints import training_folder
 from cdp.models.encoders import card_facts
 from cdp.models.pipelines import model_card
+from cdp.models.state import arithmetic
 from cdp.values.types import Split
 from cdp.work.checkpoint import Checkpoint
 
@@ -72,6 +73,7 @@ def encoder_card(
     settings |= {"images": len(split) - held_out, "held_out": held_out}
     settings |= {"held_out_score": [round(s, 4) for s in history]}
     facts = {"kind": config.kind, "training": settings, "accuracy": dict(measured)}
+    facts["arithmetic"] = arithmetic()
     return card_facts("encoder", split.info) | facts
 
 
