@@ -22,6 +22,7 @@ from benchmarks import (
     levers,
     live_preview,
     memory,
+    page_changes,
     results,
     run_table,
     shared_attacks,
@@ -58,6 +59,7 @@ LINES: dict[str, ModuleType] = {
         beside_work,
         first_verdict,
         install_size,
+        page_changes,
     )
 }
 

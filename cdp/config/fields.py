@@ -14,7 +14,7 @@ from annotated_types import Gt, Lt, MaxLen, MinLen
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from cdp.config.knobs import Frozen, parse
+from cdp.config.knobs import Frozen, helps, parse
 from cdp.config.titles import TITLES
 from cdp.values.text import exact_text, number_text
 
@@ -181,12 +181,17 @@ class Field:
 def fields_of(model: type[Frozen]) -> Mapping[str, Field]:
     """Every setting of a config by name, those of its groups among them."""
     fields: dict[str, Field] = {}
+    said = helps(model)
     for name, info in model.model_fields.items():
         group = group_of(info)
         if group is None:
-            fields[name] = _field(name, info, "")
+            fields[name] = _field(name, info, "", help=said.get(name, ""))
         else:
-            fields |= {key: _field(key, part, name) for key, part in group.model_fields.items()}
+            below = helps(group)
+            fields |= {
+                key: _field(key, part, name, help=below.get(key, ""))
+                for key, part in group.model_fields.items()
+            }
     return fields
 
 
@@ -276,7 +281,7 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def _field(name: str, info: FieldInfo, group: str) -> Field:
+def _field(name: str, info: FieldInfo, group: str, *, help: str) -> Field:
     extra = info.json_schema_extra
     assert isinstance(extra, dict)  # cdp.config.knobs.knob always sets it
     plain, optional = _without_none(info.annotation)
@@ -284,8 +289,7 @@ def _field(name: str, info: FieldInfo, group: str) -> Field:
     marks = info.metadata
     limited: Any = Annotated[(info.annotation, *marks)] if marks else info.annotation
     said: dict[str, Any] = dict(extra)  # label, unit, paper, advanced, titles, empty
-    said |= {"name": name, "group": group, "default": info.default}
-    said |= {"help": " ".join((info.description or "").split())}
+    said |= {"name": name, "group": group, "default": info.default, "help": help}
     return Field(
         kind="choice" if choices else _KINDS.get(plain, "text"),
         low=_mark(marks, "ge", "gt"),

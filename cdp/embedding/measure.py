@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from typing import Literal
 
 import numpy as np
@@ -149,6 +147,9 @@ def _class_rows(
     if not (workers and keys and values):
         yield lambda: [_of_class(images, value, keys) for value in values]
         return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     from threadpoolctl import threadpool_limits
 
     with (
