@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,18 +82,27 @@ def test_a_curve_from_shared_batches_is_the_same() -> None:
     assert curves[0] == curves[1]
 
 
-def test_results_come_in_order_and_items_are_worked_on_side_by_side() -> None:
-    def work(seconds: float) -> tuple[float, float, int]:
-        began = time.monotonic()
-        time.sleep(seconds)
-        return began, time.monotonic(), os.getpid()
+def test_results_come_in_order_and_the_next_item_begins_as_soon_as_one_is_done(
+    tmp_path: Path,
+) -> None:
+    """The first item waits for the third, which would wait for it where pairs were taken."""
 
-    found = list(in_processes(work, [0.6, 0.1, 0.1, 0.1], processes=2))
-    spans = [end - began for began, end, _ in found]
-    assert spans[0] > 0.5 > max(spans[1:])
-    assert found[2][0] < found[0][1], "the third waited for the first"
-    pids = {pid for *_, pid in found}
-    assert len(pids) == 4 and os.getpid() not in pids
+    def work(item: int) -> tuple[int, bool, int]:
+        (tmp_path / str(item)).touch()
+        seen = item != 0 or appears(tmp_path / "2")
+        return item, seen, os.getpid()
+
+    found = list(in_processes(work, [0, 1, 2, 3], processes=2))
+    assert [(item, seen) for item, seen, _ in found] == [(k, True) for k in range(4)]
+    pids = {pid for *_, pid in found[:3]}
+    assert len(pids) == 3 and os.getpid() not in pids
+
+
+def appears(path: Path) -> bool:
+    end = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return path.exists()
 
 
 def test_the_last_item_is_worked_on_here_where_nothing_else_is() -> None:
@@ -103,17 +113,17 @@ def test_what_a_process_raises_is_raised_here_and_ends_the_others() -> None:
     def work(item: int) -> int:
         if item:
             raise InputError("no such thing: take another")
-        time.sleep(60)
+        time.sleep(300)
         return item
 
     began = time.monotonic()
     with pytest.raises(InputError, match="take another"):
         list(in_processes(work, [0, 1, 2], processes=2))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert not psutil.Process().children()
 
 
-def test_a_wish_to_stop_is_followed_within_a_second_also_by_work_that_never_asks() -> None:
+def test_a_wish_to_stop_is_followed_at_once_also_by_work_that_never_asks() -> None:
     began = time.monotonic()
     with pytest.raises(Cancelled):
         list(
@@ -124,7 +134,7 @@ def test_a_wish_to_stop_is_followed_within_a_second_also_by_work_that_never_asks
                 should_stop=lambda: time.monotonic() > began + 0.5,
             )
         )
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
     assert not psutil.Process().children()
 
 
@@ -142,7 +152,7 @@ import os, time
 from cdp.robust.shared import in_processes
 def work(item):
     print(os.getpid(), flush=True)
-    time.sleep(60)
+    time.sleep(300)
 list(in_processes(work, [0, 1], processes=2))
 """
 
@@ -152,7 +162,7 @@ def test_where_the_parent_is_killed_its_processes_end_with_it() -> None:
         assert parent.stdout is not None
         children = [int(parent.stdout.readline()) for _ in range(2)]
         parent.kill()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while any(_lives(pid) for pid in children) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(_lives(pid) for pid in children)
