@@ -12,6 +12,7 @@ from cdp.cli.output import aligned, print_json, say
 from cdp.cli.runs import Wait, find, only, require_finished, waited
 from cdp.config.experiment import ExperimentConfig
 from cdp.errors import InputError, MissingError
+from cdp.values.experiment import SHARES
 from cdp.values.text import points_with_bounds, share_with_bounds
 from cdp.values.types import Interval
 
@@ -28,7 +29,10 @@ app = typer.Typer(
 File = Annotated[
     Path, argument("FILE", "A YAML or JSON file; docs/experiments.md says what may stand in it.")
 ]
-Which = Annotated[str, argument("EXPERIMENT", "An experiment by name, by id, or by its beginning.")]
+Which = Annotated[
+    str,
+    argument("EXPERIMENT", "An experiment by name, or by its run's id or the beginning of that."),
+]
 
 
 @app.command()
@@ -90,6 +94,7 @@ def extend(
     ] = None,
     seeds: Annotated[int, option("So many further seeds.", min=0, max=50)] = 0,
     attack: Annotated[str, option("Evaluate with this suite as well.")] = "",
+    hours: Annotated[float, option("So many further hours, where it has a limit.", min=0)] = 0.0,
     background: Annotated[bool, option("Return at once.", "--background")] = False,
     as_json: AsJsonAtEnd = False,
 ) -> None:
@@ -98,14 +103,16 @@ def extend(
     from cdp.experiments.files import read_experiment
 
     found = _find(experiment)
-    if file is not None and (seeds or attack):
-        raise InputError("file: give a file, or --seeds and --attack, not both")
+    if file is not None and (seeds or attack or hours):
+        raise InputError("file: give a file, or --seeds, --attack and --hours, not both")
     if file is not None:
         config = read_experiment(file)
-    elif seeds or attack:
-        config = more(_config(found), seeds=seeds, attack=attack)
+    elif seeds or attack or hours:
+        config = more(_config(found), seeds=seeds, attack=attack, hours=hours)
     else:
-        raise InputError("seeds: say what to add: --seeds N, --attack SUITE or --file FILE")
+        raise InputError(
+            "seeds: say what to add: --seeds N, --attack SUITE, --hours H or --file FILE"
+        )
     extend_run(found.id, config)
     if background:
         _say_started(found.id, as_json=as_json)
@@ -184,13 +191,20 @@ def _row(arm: ArmResult, result: ExperimentResult) -> tuple[str, ...]:
         if arm.name == result.control
         else ""
         if tested is None
-        else points_with_bounds(tested),
+        else _difference(tested, str(arm.difference.metric) if arm.difference else ""),
     )
+
+
+def _difference(difference: Interval, figure: str) -> str:
+    if figure in SHARES:
+        return points_with_bounds(difference)
+    bounds = f" ({difference.low:+.3g} to {difference.high:+.3g})" if difference.wide else ""
+    return f"{difference.value:+.3g}{bounds}"
 
 
 def _figure(figure: Interval | None, name: str) -> str:
     if figure is None:
         return ""
-    if name in ("separation", "frechet", "nearest"):
+    if name not in SHARES:
         return f"{figure.value:.4g}"
     return share_with_bounds(figure)

@@ -282,7 +282,8 @@ def labels_text(labels: Mapping[str, Any]) -> str:
 
 
 def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
-    best = record.get("best") or (record if record["kind"] == "evaluate" else {})
+    best = record.get("best") if record["kind"] != "evaluate" else record
+    best = best if isinstance(best, Mapping) else {}  # of an experiment it is an arm's name
     accuracies = (_share(best.get(f"{metric}_accuracy")) for metric in ("clean", "robust"))
     plain = (record[name] for name in ("run", "kind", "name", "state"))
     return *plain, _progress(record), *accuracies, labels_text(record.get("labels") or {})

@@ -124,9 +124,11 @@ class Range(Frozen):
 
 def _whole_seeds(value: Any) -> Any:
     """``seeds: 3`` stands for 0, 1, 2."""
+    if isinstance(value, list | tuple):
+        return value
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SEEDS:
         return tuple(range(value))
-    return value
+    raise ValueError(f"write a number from 1 to {MAX_SEEDS}, or a list such as [0, 1, 2]")
 
 
 Objective = Literal["robust", "clean", "agreement", "separation", "coverage", "frechet", "nearest"]
@@ -184,7 +186,7 @@ class ExperimentConfig(Frozen):
                 data = {**data, "objective": [data["objective"]]}
             if isinstance(data.get("arms"), Mapping):
                 # "real only:" with nothing behind it is an arm with nothing set.
-                arms = {name: {} if arm is None else arm for name, arm in data["arms"].items()}
+                arms = {str(name): {} if arm is None else arm for name, arm in data["arms"].items()}
                 data = {**data, "arms": arms}
         return data
 
@@ -296,7 +298,14 @@ class ExperimentConfig(Frozen):
         yield from self.arms.items()
         wants_control = bool(self.grid or self.search) and UNGUIDED not in self.arms
         if wants_control and self.control in ("", UNGUIDED):
-            yield UNGUIDED, ArmConfig(generate=dict(self.generate) | {"preset": UNGUIDED})
+            only = {name: values[0] for name, values in self.grid.items() if len(values) == 1}
+            shared = self.arm_of(only)
+            yield (
+                UNGUIDED,
+                ArmConfig(
+                    generate=dict(shared.generate or {}) | {"preset": UNGUIDED}, train=shared.train
+                ),
+            )
         if self.grid:
             for values in itertools.product(*self.grid.values()):
                 chosen = dict(zip(self.grid, values, strict=True))

@@ -7,6 +7,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -82,6 +83,10 @@ def parse(model: type[T], data: Any) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
+        if first["type"] == "extra_forbidden":
+            near = get_close_matches(str(first["loc"][-1]), model.model_fields, 1)
+            meant = f"did you mean {near[0]}?" if near else "take it out"
+            raise InputError(f"{where} is not a setting here: {meant}") from error
         whole = isinstance(first["input"], dict | Frozen)
         given = "" if whole else f" (given: {str(first['input'])[:80]!r})"
         raise InputError(f"{where}: {first['msg'].removeprefix('Value error, ')}{given}") from error

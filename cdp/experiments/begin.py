@@ -8,7 +8,7 @@ from cdp.config.experiment import MAX_SEEDS, ExperimentConfig
 from cdp.config.knobs import parse
 from cdp.errors import InputError
 from cdp.experiments.plan import require_ready
-from cdp.work.launch import extend, free_name, launch, resume
+from cdp.work.launch import earlier_configs, extend, free_name, launch, resume
 from cdp.work.records import RESUMABLE, Run, list_runs
 from cdp.work.registry import TASKS
 
@@ -21,7 +21,7 @@ def begin(config: ExperimentConfig) -> str:
     name = config.name or free_name(TASKS[KIND], "experiment")
     for run in experiments():
         if run.name == name and run.config is not None:
-            if not _same(run.config, config):
+            if not _same(run.config, config) and not _extended(run, config):
                 raise InputError(
                     f"name: there is another experiment {name!r} with other settings (run {run.id}):"
                     f" choose another name, or give it these settings with python -m cdp experiment"
@@ -40,6 +40,11 @@ def _gone_on_with(run: Run, config: ExperimentConfig) -> str:
     return run.id
 
 
+def _extended(run: Run, config: ExperimentConfig) -> bool:
+    """Whether the experiment had these settings before it was extended."""
+    return any(_same(before, config) for before in earlier_configs(run.folder))
+
+
 def _same(first: Any, second: ExperimentConfig) -> bool:
     return bool(
         isinstance(first, ExperimentConfig)
@@ -52,9 +57,15 @@ def experiments() -> list[Run]:
     return [run for run in list_runs() if run.kind == KIND]
 
 
-def more(config: ExperimentConfig, *, seeds: int = 0, attack: str = "") -> ExperimentConfig:
-    """The same experiment with further seeds, or another attack. Raises InputError."""
+def more(
+    config: ExperimentConfig, *, seeds: int = 0, attack: str = "", hours: float = 0.0
+) -> ExperimentConfig:
+    """The same experiment with further seeds, another attack, or more hours. Raises InputError."""
     data = config.model_dump(mode="json")
+    if hours:
+        if config.hours is None:
+            raise InputError("hours: this experiment has no limit of hours: leave it out")
+        data["hours"] = config.hours + hours
     if len(config.seeds) + seeds > MAX_SEEDS:
         raise InputError(f"seeds: {len(config.seeds) + seeds} are more than {MAX_SEEDS}: add fewer")
     first = max(config.seeds) + 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -99,20 +99,34 @@ class Coordinator:
                 self._save()
             self._progress()
             pairs = self._tell(pairs)
-            over = all(self._state(cell).over for cell in wanted)
-            over = over and self.design.finished(self.states)
+            self._end_dropped()
+            over = self._over(wanted) and self.design.finished(self.states)
+            # What was done in this turn may have opened the question again.
+            over = over and self._over(self.design.wanted(self.states))
             if not self._asked_more(close=over) and over:
                 break
             if self._out_of_time():
                 self._stop_children()
                 raise Halted(
-                    f"the {self.config.hours:g} hours are over: extend the experiment with more to go"
-                    " on",
+                    f"the {self.config.hours:g} hours are over: give it more to go on (python -m cdp"
+                    f" experiment extend {self.session.name} --hours 1)",
                     self._line(),
                 )
             time.sleep(POLL_SECONDS)
+        self._end_dropped()
         self._measure_rest()
         return self._conclude()
+
+    def _end_dropped(self) -> None:
+        """Stop what works on cells that were given up meanwhile."""
+        for key, state in self.states.items():
+            if state.stage == "dropped" and state.run:
+                self.children.end(state.run)
+                self.states[key] = replace(state, run="", share=0.0)
+                self._changed = True
+
+    def _over(self, cells: Sequence[Cell]) -> bool:
+        return all(self._state(cell).over for cell in cells)
 
     def _asked_more(self, *, close: bool) -> bool:
         """Whether it was extended since. close: no more after this."""
@@ -133,8 +147,8 @@ class Coordinator:
             names = listed((f"{state.arm}, seed {state.seed}" for state in failed), 3)
             raise CdpError(
                 f"{counted(len(failed), 'cell')} of {len(self.states)} failed ({names}):"
-                f" {failed[0].error.rstrip('.')}. Resume the experiment to try them again; the rest"
-                " is kept"
+                f" {failed[0].error.rstrip('.')}. Resume the experiment to try them again, or,"
+                " where its settings are wrong, extend it with a corrected file; the rest is kept"
             )
         return self._line()
 
@@ -146,10 +160,6 @@ class Coordinator:
     def _step(self, cell: Cell) -> None:
         """Take one cell as far as it can go now."""
         before = self._state(cell)
-        if before.stage == "dropped" and before.run:
-            self.children.end(before.run)
-            self.states[cell.arm, cell.seed] = replace(before, run="", share=0.0)
-            self._changed = True
         if before.over:
             return
         try:
@@ -337,13 +347,19 @@ class Coordinator:
         spent, team = self.spent + time.monotonic() - self.began, self.children.team
         write_cells(
             self.session.folder,
-            self.states.values(),
+            [self._written_state(state) for state in self.states.values()],
             {
                 "crew": None if team is None else [team.children, team.threads],
                 "spent": spent,
                 "stopped": sorted(self.children.stopped),
             },
         )
+
+    def _written_state(self, state: CellState) -> CellState:
+        """What is written of a cell: one that was done before stays so until it is looked at again
+        or worked on, so that a stop at once, or a further question, takes no answer away."""
+        was = self._was(state)
+        return was if was.stage == "done" and not state.over and not state.run else state
 
     def _out_of_time(self) -> bool:
         if time.monotonic() - self.children.seen > LOOK_SECONDS:

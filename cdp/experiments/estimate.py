@@ -17,6 +17,7 @@ from cdp.experiments.cells import read_cells, reported_value
 from cdp.experiments.content import Here, generated_content
 from cdp.experiments.crew import core_count, measured
 from cdp.experiments.plan import Cell, cells
+from cdp.experiments.search import trial_count
 from cdp.statistics.significance import power_of
 from cdp.values.text import bytes_text, counted, rough_duration
 from cdp.work.records import Run
@@ -26,6 +27,9 @@ START_SECONDS = 6.0
 ASSUMED = {"generate": (0.0005, 0.004), "train": (0.004, 0.03), "evaluate": (0.0004, 0.004)}
 """Seconds an image and sampler step, an optimiser step and attack step of a batch, and an image and
 attack step, from a fast processor's to a slow one's, where nothing was measured here yet."""
+LEAST_SECONDS = 1.0
+MOST_CELLS = 300
+"""That are looked at one by one."""
 NEWEST = 20
 """Runs of a kind that the machine is judged by."""
 RUN_BYTES = 15_000_000
@@ -86,7 +90,10 @@ def estimate(config: ExperimentConfig) -> Estimate:
     planned = list(cells(config))
     if config.search:
         planned += _trials(config)
-    for cell in planned:
+    seen = planned[
+        :: -(-len(planned) // MOST_CELLS)
+    ]  # of many every so many-th stands for the rest
+    for cell in seen:
         for kind, units, is_here in _pieces(config, cell, here):
             pieces += 1
             if is_here:
@@ -95,6 +102,9 @@ def estimate(config: ExperimentConfig) -> Estimate:
             least, most = _range(rates, kind, units)
             low, high = low + least, high + most
             disk += _bytes(config, cell) if kind == "generate" else RUN_BYTES * (kind == "train")
+    scale = len(planned) / max(1, len(seen))
+    low, high = scale * low, scale * high
+    pieces, found, disk = (round(scale * number) for number in (pieces, found, disk))
     children = _children()
     basis = (
         f"{counted(sum(map(len, rates.values())), 'run')} on this machine"
@@ -110,7 +120,7 @@ def _trials(config: ExperimentConfig) -> list[Cell]:
     from cdp.experiments.plan import cell_of
 
     base = [cell_of(config, "trial", config.arm_of({}), seed) for seed in config.seeds]
-    return base * config.trials
+    return base * trial_count(config)
 
 
 def _pieces(config: ExperimentConfig, cell: Cell, here: Here) -> Iterable[tuple[str, float, bool]]:
@@ -151,14 +161,16 @@ def _units(config: object) -> float:
 
 
 def _observed(runs: Sequence[Run]) -> Rates:
-    """Of the runs whose work took longer than their start: others tell of nothing but that."""
+    """Of the work itself, without the start of its process; what took less than a second tells
+    nothing."""
     rates: Rates = {}
     for run in runs:
-        if run.state == "finished" and run.started and run.ended and run.kind in ASSUMED:
-            seconds = run.ended - run.started - START_SECONDS
-            if seconds > START_SECONDS and run.config is not None:
-                units = _units(run.config)
-                rates.setdefault(run.kind, []).append((units, seconds / units))
+        done = run.progress
+        if run.state == "finished" and done and done.count and run.kind in ASSUMED:
+            share = (done.done - done.resumed_from) / done.count
+            if done.seconds > LEAST_SECONDS and share > 0 and run.config is not None:
+                units = _units(run.config) * share
+                rates.setdefault(run.kind, []).append((units, done.seconds / units))
     return {kind: seen[:NEWEST] for kind, seen in rates.items()}
 
 

@@ -158,7 +158,8 @@ def _evaluate(given: Settings) -> EvaluateConfig:
 def require_ready(experiment: ExperimentConfig) -> None:
     """Raises CdpError where an arm cannot begin, such as for a set that is not here or that does not
     fit: said before anything is queued. Of a search only what is written out can be checked."""
-    from cdp.tasks.sources import require_generation
+    from cdp.models.encoders import encoder_weights
+    from cdp.tasks.sources import dataset_of_generation, require_generation
     from cdp.tasks.train_data import prepare
 
     first = experiment.seeds[0]
@@ -166,12 +167,44 @@ def require_ready(experiment: ExperimentConfig) -> None:
         try:
             if cell.generate is not None:
                 require_generation(cell.generate)
-            if not cell.synthetic or (cell.saved and not (cell.select or cell.pseudo_label)):
+                if is_guided(cell.generate) and not cell.learner:
+                    guidance = cell.generate.guidance
+                    encoder_weights(guidance.encoder, dataset_of_generation(cell.generate))
+            _require_part(experiment, cell)
+            if not cell.synthetic or (cell.saved and not cell.pseudo_label):
                 prepare(cell.training(cell.saved))
         except CdpError as error:
             raise type(error)(f"arm {cell.arm!r}: {error}") from error
+    if experiment.sampler == "grid" and any(
+        not isinstance(choices, list) for choices in experiment.search.values()
+    ):
+        raise InputError("search: the grid sampler needs lists of values: write them out")
     for name, choices in experiment.search.items():
         _require_values(experiment, name, choices)
+
+
+def _require_part(experiment: ExperimentConfig, cell: Cell) -> None:
+    """Raises CdpError where no part of the cell's set can be chosen or labelled as asked."""
+    from cdp.data.sets import open_set
+    from cdp.models.encoders import encoder_weights
+    from cdp.tasks.scoring import criteria
+
+    if cell.pseudo_label and cell.pseudo_label.encoder:
+        encoder_weights(cell.pseudo_label.encoder, experiment.dataset)
+    if cell.select is None:
+        return
+    if cell.select.by not in criteria():
+        raise InputError(
+            f"select.by: {cell.select.by!r} is unknown: choose one of {', '.join(criteria())}"
+        )
+    if cell.select.by != "random":
+        encoder_weights(cell.select.encoder, experiment.dataset)
+    count = cell.generate.count if cell.generate else len(open_set(cell.saved))
+    if cell.select.keep > count:
+        raise InputError(
+            f"select.keep: {cell.select.keep:,} is more than the {count:,} images of the set: keep"
+            " fewer"
+        )
 
 
 def _require_values(experiment: ExperimentConfig, name: str, choices: Range | list[Any]) -> None:

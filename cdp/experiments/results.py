@@ -15,6 +15,7 @@ from cdp.experiments.plan import searched_arm
 from cdp.experiments.search import Search
 from cdp.results.compare import choose
 from cdp.results.differences import against_control
+from cdp.results.fairness import never_learned
 from cdp.results.measured import (
     MeasuredGroup,
     OutcomeReader,
@@ -26,13 +27,12 @@ from cdp.results.measured import (
 from cdp.results.reached import reached_of
 from cdp.statistics.sequential import look_level
 from cdp.statistics.significance import holm, mean_interval, more_seeds, paired_test
-from cdp.statistics.verdicts import verdict
+from cdp.statistics.verdicts import Scale, verdict
 from cdp.values.comparison import Compute, Difference, Metric
-from cdp.values.experiment import ArmResult, CellState, ExperimentResult, Proxy
-from cdp.values.text import counted, points_text
+from cdp.values.experiment import SHARES, ArmResult, CellState, ExperimentResult, Proxy
+from cdp.values.text import counted, listed, points_text
 from cdp.values.types import Interval
 
-SHARES = frozenset({"agreement", "coverage"})
 LEAST_ARMS = 5
 """For a rank correlation over arms; of fewer, nothing can be said."""
 
@@ -47,13 +47,18 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
     values = {name: _values(config, name, states) for name in arms}
     notes: list[str] = []
     steps: Mapping[str, int | None] = {}
+    unlearned: set[str] = set()
     if config.stage == "samples":
         figures = {name: _means(of) for name, of in values.items()}
         differences = _sample_differences(config, values, level)
     else:
         groups, notes = _groups(arms, states)
         figures = {group.name: _accuracies(group, values[group.name]) for group in groups}
-        differences = _tested(config, groups, level)
+        if config.objective[0] in SAMPLES_ONLY:
+            differences = _sample_differences(config, values, level)
+        else:
+            differences = _tested(config, groups, level)
+        unlearned = {group.name for group in groups if never_learned(group, "robust")}
         steps = {group.name: _steps(group) for group in groups}
         for group in groups:
             for metric in ("robust", "clean"):
@@ -75,7 +80,7 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
         )
         for arm in arms
     )
-    best = _best(config, arms, states)
+    best = _best(config, arms, states, unlearned)
     proxies = () if config.stage == "samples" else _proxies(results)
     notes += [
         f"{state.arm}, seed {state.seed}: {state.error}" for state in states.values() if state.error
@@ -84,7 +89,7 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
         name=name,
         control=config.control_name,
         objective=config.objective,
-        verdict=_verdict(config, best, differences, states),
+        verdict=_verdict(config, best, differences, states, front),
         best=best,
         arms=results,
         cells=tuple(states.values()),
@@ -247,6 +252,7 @@ def _sample_differences(
             more=more,
             level=level,
             corrected=len(tests) > 1,
+            scale=Scale(TITLES[objective], objective in SHARES, objective in LOWER_IS_BETTER),
         )
         metric: Any = objective
         differences[arm] = Difference(
@@ -300,15 +306,31 @@ def _flat(arm: ArmConfig) -> dict[str, Any]:
 
 
 def _best(
-    config: ExperimentConfig, arms: Mapping[str, ArmConfig], states: Mapping[Key, CellState]
+    config: ExperimentConfig,
+    arms: Mapping[str, ArmConfig],
+    states: Mapping[Key, CellState],
+    unlearned: set[str],
 ) -> str:
     """The arm that the verdict is about: of those with synthetic images, the control aside, the one
-    that is best by what chooses; of experiments without any, the best of the others."""
-    objective, sign = config.objective[0], -1 if config.objective[0] in LOWER_IS_BETTER else 1
+    that is best by what chooses; where none of them is done, the best of the others. One that never
+    learned only where there is no other."""
     others = [name for name in arms if name != config.control_name]
     made = [name for name in others if arms[name].generate is not None or arms[name].set]
+    for names in (made, others):
+        for left_out in (unlearned, set[str]()):
+            if best := _highest(config, [name for name in names if name not in left_out], states):
+                return best
+    return ""
+
+
+def _highest(
+    config: ExperimentConfig, names: Sequence[str], states: Mapping[Key, CellState]
+) -> str:
+    """Of arms with as many seeds as any the one that is best by what chooses; "" where none is
+    done."""
+    objective, sign = config.objective[0], -1 if config.objective[0] in LOWER_IS_BETTER else 1
     means = {}
-    for name in made or others:
+    for name in names:
         done = [s for (own, _), s in states.items() if own == name and s.stage == "done"]
         values = [v for s in done if (v := selection_value(s, objective)) is not None]
         if values:
@@ -323,31 +345,37 @@ def _verdict(
     best: str,
     differences: Mapping[str, Difference],
     states: Mapping[Key, CellState],
+    front: frozenset[str],
 ) -> str:
+    """What is said of the best arm first, and then how it was chosen and how far it is."""
     if not best:
         return ""
-    difference = differences.get(best)
-    if difference is None:
+    control, difference = config.control_name, differences.get(best)
+    pairs, seeds = _pairs(states, best, control), {*config.seeds, *(seed for _, seed in states)}
+    if pairs == 0:
         done = sum(s.stage == "done" for s in states.values())
-        return f"No pair with {config.control_name} is finished yet ({counted(done, 'cell')} done)."
-    pairs = _pairs(states, best, config.control_name)
-    if pairs < 2 <= len(config.seeds):
-        so_far = difference.difference
-        by = "" if so_far is None else f"{best} {points_text(so_far.value)} over"
-        return (
-            f"{by or f'{best} and'} {config.control_name}, one of {len(config.seeds)} seeds: too early"
-            " to tell."
-        )
-    others = len(differences)
-    chosen = (
-        f"Of {others + 1} arms {best} is best by"
-        f" {'validation' if config.objective[0] not in SAMPLES_ONLY else config.objective[0]}. "
-        if others > 1 and len(config.arms) != others + 1
-        else ""
-    )
-    seeds = {*config.seeds, *(seed for _, seed in states)}
-    looks = "" if pairs >= len(seeds) else f"So far, after {pairs} of {len(seeds)} seeds: "
-    return looks + chosen + difference.verdict
+        return f"No pair with {control} is finished yet ({counted(done, 'cell')} done)."
+    known = None if difference is None else difference.difference
+    if pairs == 1 and (known is None or len(config.seeds) > 1):
+        by = f"{best} and {control}"
+        if known is not None:
+            by = f"{best}: {points_text(known.value)} over {control}"
+        early = f"one of {len(seeds)} seeds: too early to tell"
+        alone = "one seed says nothing of others: add seeds"
+        return f"{by}, {early if len(seeds) > 1 else alone}."
+    if difference is None:
+        return f"{best} and {control} cannot be compared in {config.objective[0]}."
+    sentences = [difference.verdict]
+    if len(differences) > 1 and len(config.arms) != len(differences) + 1:
+        by = config.objective[0] if config.objective[0] in SAMPLES_ONLY else "validation"
+        others = counted(len(differences), "arm")
+        sentences.append(f"Of {others} beside {control} {best} is the best by {by}.")
+    if front:
+        first, second = config.objective
+        sentences.append(f"On the front of {first} and {second}: {listed(sorted(front), 6)}.")
+    if pairs < len(seeds):
+        sentences.append(f"So far {pairs} of {len(seeds)} seeds.")
+    return " ".join(sentences)
 
 
 def _pairs(states: Mapping[Key, CellState], first: str, second: str) -> int:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from cdp.config.experiment import LOWER_IS_BETTER, ArmConfig, ExperimentConfig, Range
+from cdp.config.experiment import LOWER_IS_BETTER, MAX_ARMS, ArmConfig, ExperimentConfig, Range
 from cdp.errors import InputError, MissingError
 from cdp.experiments.cells import States, selection_value
 from cdp.experiments.plan import Cell, cell_of, cells, searched_arm
@@ -82,7 +82,9 @@ class Search:
 
     def finished(self, states: States) -> bool:
         trials = self.study.get_trials(deepcopy=False)
-        return len(trials) >= self._count and all(trial.state.is_finished() for trial in trials)
+        return len(trials) >= trial_count(self.config) and all(
+            trial.state.is_finished() for trial in trials
+        )
 
     def _point(self, place: int) -> dict[str, Any]:
         """The values of a cell of the grid. Raises InputError where they are not written out."""
@@ -92,20 +94,11 @@ class Search:
         values = next(itertools.islice(itertools.product(*lists), place, None))
         return dict(zip(self.config.search, values, strict=True))
 
-    @property
-    def _count(self) -> int:
-        """Trials in all: a grid has no more than its cells."""
-        lists = [c for c in self.config.search.values() if isinstance(c, list)]
-        cells = math.prod(map(len, lists))
-        return (
-            min(self.config.trials, cells) if self.config.sampler == "grid" else self.config.trials
-        )
-
     def _trials(self) -> list[Any]:
         """All trials, with new ones asked for while some are left and few are open."""
         trials = self.study.get_trials(deepcopy=False)
         open_trials = sum(not trial.state.is_finished() for trial in trials)
-        while len(trials) < self._count and open_trials < AHEAD:
+        while len(trials) < trial_count(self.config) and open_trials < AHEAD:
             # By the place of the trial, so that a stop neither repeats nor changes what is asked.
             self.study.sampler = _sampler(self.config, len(trials))
             if self.config.sampler == "grid":
@@ -220,6 +213,12 @@ class Search:
         if place not in frozen.intermediate_values:
             trial.report(value[0], place)
         return place + 1 < len(self.config.seeds) and bool(trial.should_prune())
+
+
+def trial_count(config: ExperimentConfig) -> int:
+    """Trials in all: a grid has no more than its cells."""
+    lists = [c for c in config.search.values() if isinstance(c, list)]
+    return min(config.trials, math.prod(map(len, lists)) if config.sampler == "grid" else MAX_ARMS)
 
 
 def _optuna() -> Any:

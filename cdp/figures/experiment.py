@@ -26,7 +26,7 @@ from cdp.figures.frame import (
     whisker,
 )
 from cdp.figures.palette import GRID, GUIDED, INK, UNGUIDED, Sign, faint, named_signs
-from cdp.values.experiment import ArmResult, ExperimentResult
+from cdp.values.experiment import SHARES, ArmResult, ExperimentResult
 from cdp.values.text import counted, share_with_bounds
 from cdp.values.types import Interval
 
@@ -40,7 +40,6 @@ FIGURES: Mapping[str, str] = {
     "nearest": "Nearest-training-image ratio",
 }
 """What can be measured of an arm, by key of ``ArmResult.figures``."""
-SHARES = frozenset({"robust", "clean", "agreement", "coverage"})
 LOG_FROM = 8.0
 """Ratio of the largest value of a setting to its smallest from which its axis is in ratios."""
 _LINES = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2")
@@ -312,7 +311,10 @@ def arm_rows(result: ExperimentResult) -> list[Row]:
     for arm in result.arms:
         difference = arm.difference.difference if arm.difference else None
         row: Row = {"arm": arm.name, "seeds": len(arm.seeds), "optimiser steps": arm.steps}
-        row |= cells(difference, "difference", "points")
+        raw = arm.difference is not None and arm.difference.metric not in SHARES
+        row |= cells(
+            difference, "difference", **({"unit": "", "factor": 1} if raw else {"unit": "points"})
+        )
         row["p"] = None if arm.difference is None else arm.difference.adjusted
         for key in measured(result):
             value = arm.figures.get(key)

@@ -268,13 +268,17 @@ def around_zero(intervals: Sequence[Interval]) -> list[float]:
     return [low - edge, high + edge]
 
 
-def cells(interval: Interval | None, name: str, unit: str = "%") -> Row:
-    """Cells of a table: value and bounds in per cent or points, None where there is nothing; equal
-    values have no bounds."""
+def cells(interval: Interval | None, name: str, unit: str = "%", *, factor: float = 100) -> Row:
+    """Cells of a table: value and bounds in per cent or points, or times another factor, None where
+    there is nothing; equal values have no bounds."""
     if interval is None:
         values: tuple[float | None, ...] = (None, None, None)
     else:
         bounds = (interval.low, interval.high) if interval.wide else (None, None)
         values = (interval.value, *bounds)
-    cut = (None if value is None else round(100 * value, 2) for value in values)
-    return dict(zip((f"{name} [{unit}]", f"{name} low", f"{name} high"), cut, strict=True))
+    cut = (
+        None if value is None else round(factor * value, 2 if factor > 1 else 4) for value in values
+    )
+    return dict(
+        zip((f"{name} [{unit}]" if unit else name, f"{name} low", f"{name} high"), cut, strict=True)
+    )

@@ -4,6 +4,7 @@ the comparison allow; the same for the weakest of several classes."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from cdp.errors import InputError
@@ -14,6 +15,26 @@ from cdp.values.text import counted, listed
 from cdp.values.types import Interval
 
 Unit = Literal["paired seeds", "seeds", "shared images"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How differences of a figure are said. of: the figure in words, "" where that is known; share:
+    whether it is said in points; lower: whether less of it is better."""
+
+    of: str = ""
+    share: bool = True
+    lower: bool = False
+
+    @property
+    def words(self) -> str:
+        """What follows a value."""
+        if self.share:
+            return " points" + f" of {self.of}" * bool(self.of)
+        return f" in {self.of}"
+
+
+POINTS = Scale()
 
 LEAST_A_CLASS = 10
 """Images of each class (of several classes, on average) below which nothing is claimed: there, one
@@ -47,8 +68,10 @@ def verdict(
     corrected: bool = True,
     withheld: str = "",
     beside: Sequence[str] = (),
+    scale: Scale = POINTS,
 ) -> str:
-    """One sentence on ``second`` minus ``first``, shares that are said in points.
+    """One sentence on ``second`` minus ``first``, shares that are said in points, or another
+    ``scale``.
 
     One is called better only where the interval leaves out 0 and p is at most 1 - level; p:
     adjusted where several pairs are compared, None where no test is defined. Where the two
@@ -64,7 +87,7 @@ def verdict(
         least, takes = _TAKES[unit]
         missing = takes if least is None or count < least else "their difference is not known"
         return f"{first} and {second} cannot be compared: {missing}."
-    measured, wide = _measured(difference, count, unit, level), difference.wide
+    measured, wide = _measured(difference, count, unit, level, scale), difference.wide
     known = "".join(f"; {clause}" for clause in beside)
     basis = f", {_basis(count, unit)}" if wide else _ONE_SEED * (unit == "shared images")
     if withheld:
@@ -74,10 +97,11 @@ def verdict(
     clear = wide and (difference.low > _NOTHING or difference.high < -_NOTHING)
     rejected = p is not None and p <= 1 - level
     if clear and rejected:
-        better, sign = (second, 1) if difference.low > 0 else (first, -1)
+        sign = 1 if difference.low > 0 else -1
+        better = second if (sign > 0) != scale.lower else first
         low, high = sorted((sign * difference.low, sign * difference.high))
-        value, *bounds = _points(sign * difference.value, low, high)
-        by = f"{value.lstrip('+')} points, {_interval(bounds, level)}"
+        value, *bounds = _amounts(scale, sign * difference.value, low, high)
+        by = f"{value.lstrip('+')}{scale.words}, {_interval(bounds, level)}"
         return f"{better} is better by {by}{basis}{known}."
     how, doubt = "", ""
     if wide and p is None:
@@ -139,16 +163,18 @@ def _check(
         )
 
 
-def _measured(difference: Interval, count: int, unit: Unit, level: float) -> str:
+def _measured(
+    difference: Interval, count: int, unit: Unit, level: float, scale: Scale = POINTS
+) -> str:
     """The difference with its interval; equal values have none, and say that they are equal."""
-    value, *bounds = _points(difference.value, difference.low, difference.high)
+    value, *bounds = _amounts(scale, difference.value, difference.low, difference.high)
     if difference.wide:
-        return f"difference {value} points, {_interval(bounds, level)}"
+        return f"difference {value}{scale.words}, {_interval(bounds, level)}"
     where = f"in all {count:,} seeds" if unit == "seeds" else f"in all {_number_of(count, unit)}"
     if abs(difference.value) <= _NOTHING:
         return f"identical {where}, so there is no interval"
     return (
-        f"the difference is the same {where}, {value} points, so there is neither an interval nor a"
+        f"the difference is the same {where}, {value}{scale.words}, so there is neither an interval nor a"
         " test"
     )
 
@@ -174,6 +200,10 @@ def _outlook(more: int | None, unit: Unit) -> str:
 def _interval(bounds: list[str], level: float) -> str:
     low, high = (bound.lstrip("+") for bound in bounds)
     return f"{100 * level:g} % interval {low} to {high}"
+
+
+def _amounts(scale: Scale, *values: float) -> list[str]:
+    return _points(*values) if scale.share else [f"{value:+.3g}" for value in values]
 
 
 def _points(*shares: float) -> list[str]:

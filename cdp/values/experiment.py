@@ -15,6 +15,10 @@ Stage = Literal["waiting", "generate", "prepare", "train", "evaluate", "done", "
 behind."""
 
 
+SHARES = frozenset({"robust", "clean", "agreement", "coverage"})
+"""Figures that are shares; the others have no unit."""
+
+
 @dataclass(frozen=True)
 class CellState:
     """One arm under one seed. set: of its images, "" while there is none, and content: what

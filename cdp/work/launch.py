@@ -35,7 +35,7 @@ from cdp.work.records import (
     list_runs,
     read_run,
 )
-from cdp.work.registry import TASKS, write_config
+from cdp.work.registry import TASKS, read_config, write_config
 from cdp.work.task import Task
 from cdp.work.ticket import State, Ticket, before
 
@@ -145,7 +145,15 @@ def extend(task: AnyTask, run_id: str, config: Frozen, *, command: Sequence[str]
         write_json(next(path for path in kept if not path.exists()), record)
         write_json(run.folder / CONFIG, record | {"config": write_config(config)})
         if run.over:
-            _restart(run, command, launcher)
+            _restart(run, command, launcher, progress=False)
+
+
+def earlier_configs(folder: Path) -> Iterator[Frozen]:
+    """The settings that a run had before it was extended, those that can still be read."""
+    for path in sorted(folder.glob("config-*.json")):
+        record = read_json(path) or {}
+        with contextlib.suppress(InputError, KeyError, TypeError, AttributeError):
+            yield read_config(str(record["kind"]), record["config"])
 
 
 def settings_since(folder: Path, config: Frozen, *, close: bool) -> Frozen | None:
@@ -160,8 +168,9 @@ def settings_since(folder: Path, config: Frozen, *, close: bool) -> Frozen | Non
     return None
 
 
-def _restart(run: Run, command: Sequence[str], launcher: str) -> None:
-    _mark_queued(run.folder)
+def _restart(run: Run, command: Sequence[str], launcher: str, *, progress: bool = True) -> None:
+    """progress: whether how far it came still says how far it is."""
+    _mark_queued(run.folder, progress=progress)
     for leftover in (PROCESS, STOP, CLOSED):
         (run.folder / leftover).unlink(missing_ok=True)
     _start(run.folder, command, launcher)
@@ -218,9 +227,9 @@ def _refuse_rival(task: AnyTask, config: Frozen, name: str) -> None:
             raise InputError(f"run {run.id} ({run.state}) {verb} {name!r} already: {way}")
 
 
-def _mark_queued(folder: Path) -> None:
-    progress = (read_json(folder / STATUS) or {}).get("progress")
-    write_json(folder / STATUS, {"state": "queued", "progress": progress, "updated": time.time()})
+def _mark_queued(folder: Path, *, progress: bool = True) -> None:
+    before = (read_json(folder / STATUS) or {}).get("progress") if progress else None
+    write_json(folder / STATUS, {"state": "queued", "progress": before, "updated": time.time()})
 
 
 def _start(folder: Path, command: Sequence[str], name: str) -> None:

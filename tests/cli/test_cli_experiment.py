@@ -47,6 +47,7 @@ def test_from_a_file_to_a_verdict_that_a_second_run_repeats_at_once(
     text = cdp("experiment", "show", "small")
     assert first["verdict"] in text
     assert "guided" in text
+    assert "small" in cdp("runs")
     # The same name with other settings is another experiment.
     file.write_text(SMALL.replace("seeds: [0]", "seeds: [0, 1]"))
     refused = cdp("experiment", "run", str(file), code=2)

@@ -226,9 +226,12 @@ def test_what_it_will_take_follows_from_runs_that_did_real_work(cdp_home: Path) 
     experiment = experiment_of(TINY, "tiny")
     config = next(iter(cells(experiment))).training()
     begun = time.time() - 1000
-    for number, (steps, seconds) in enumerate([(2, 30), (1, 7), (100_000, 206), (50_000, 106)]):
+    for number, (steps, seconds) in enumerate([(2, 3.0), (1, 0.1), (100_000, 200), (50_000, 100)]):
         sized = config.model_copy(update={"steps": steps, "real": 200})
-        write_folder(f"r{number}", "train", sized, started=begun, ended=begun + seconds)
+        progress = {"done": steps, "count": steps, "seconds": seconds, "resumed_from": 0}
+        progress |= {"seconds_left": 0.0, "rate": 1.0, "unit": "steps"}
+        ended = {"started": begun, "ended": begun + 99 + seconds, "progress": progress}
+        write_folder(f"r{number}", "train", sized, **ended)
     alone = parsed(arms={"a": {}}, seeds=[0], stage="train", train={"steps": 100_000})
     low, high = estimate(alone).seconds
     factor = (next(iter(cells(alone))).training().pgd_steps + 2) / (config.pgd_steps + 2)

@@ -19,7 +19,8 @@ from cdp.config.generate import GenerateConfig, flatten
 from cdp.config.knobs import parse
 from cdp.data.sets import delete_set, open_set, save_set
 from cdp.errors import InputError
-from cdp.experiments.begin import more
+from cdp.experiments.begin import begin as begin_experiment
+from cdp.experiments.begin import extend_run, more
 from cdp.experiments.cells import read_cells
 from cdp.experiments.results import line_of, result_of
 from cdp.values.experiment import ExperimentResult
@@ -249,7 +250,8 @@ def test_a_cell_that_fails_is_named_and_the_others_are_done(
     states = [cell.stage for cell in result(run).cells]
     assert states.count("done") == 6
     # Seed 1 has no pair: what is said is said of the others.
-    assert result(run).verdict.startswith("So far, after 2 of 3 seeds: guided is better by")
+    assert result(run).verdict.startswith("guided is better by")
+    assert result(run).verdict.endswith("So far 2 of 3 seeds.")
 
 
 def test_with_precision_seeds_are_added_until_the_question_is_settled(fast: Path) -> None:
@@ -261,6 +263,11 @@ def test_with_precision_seeds_are_added_until_the_question_is_settled(fast: Path
     assert found.level > 0.95
     assert found.best == "guided"
     assert "is better" in found.verdict
+    # Two arms that are alike are told apart by no number of seeds.
+    arms = {"unguided": ARMS["unguided"], "weak": {"generate": {**MADE, "strength": 0.01}}}
+    asked = {"arms": arms, "seeds": [0, 1], "precision": 0.01, "max_seeds": 5}
+    open_ = result(done(begin(config(**asked), "open")))
+    assert {cell.seed for cell in open_.cells} == {0, 1, 2, 3, 4}
 
 
 def test_a_race_gives_up_arms_that_are_behind_and_names_the_same_winner(fast: Path) -> None:
@@ -441,3 +448,41 @@ def test_two_objectives_have_a_front_and_figures_that_rank_as_robustness_does(fa
     assert [arm.name for arm in found.arms if arm.front] == [best.name]
     # Agreement is the same for all here, so it ranks nothing.
     assert found.proxies == ()
+
+
+def test_what_is_better_low_and_has_no_per_cent_is_said_so(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {"unguided": 44.0, "guided": 80.0}
+    monkeypatch.setattr(
+        "cdp.experiments.chores._measured",
+        lambda name: {
+            "frechet": seen[name.split("-")[1]] + int(name[-1]) * len(name.split("-")[1])
+        },
+    )
+    asked = {"arms": PAIR, "stage": "samples", "objective": ["frechet"]}
+    run = done(begin(config(**asked)))
+    found = result(run)
+    assert found.verdict.startswith("unguided is better by 34 in Frechet distance, 95 %")
+    # One seed has no verdict, and says why; the same file is known also after an extension.
+    once = config(arms=PAIR, stage="samples", objective=["frechet"], seeds=[0], name="once")
+    run_id = begin_experiment(once)
+    assert "one seed says nothing of others" in result(done(run_id)).verdict
+    extend_run(run_id, more(once, seeds=1))
+    done(run_id)
+    assert begin_experiment(once) == run_id
+    assert get_run(run_id).config.seeds == (0, 1)  # type: ignore[union-attr]
+
+
+def test_an_arm_that_never_learned_is_not_the_one_to_speak_of(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"arms": {}, "grid": {"generate.strength": [0.2, 0.35]}, "generate": MADE}
+    found = result(done(begin(config(**asked))))
+    assert found.best == "strength 0.2"
+    assert "Of 2 arms beside unguided strength 0.2 is the best by validation." in found.verdict
+    monkeypatch.setenv("QUICK_GUESSES", "strength-0.2-")
+    found = result(done(begin(config(**asked, evaluate={"attack": "pgd"}), "again")))
+    assert found.best == "strength 0.35"
+    guessing = next(arm for arm in found.arms if arm.name == "strength 0.2")
+    assert guessing.figures["clean"].value == pytest.approx(0.1)

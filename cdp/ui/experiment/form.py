@@ -10,11 +10,13 @@ from typing import Any
 import streamlit as st
 
 from cdp.config.choices import SUITES
+from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import MAX_SEEDS, ExperimentConfig
 from cdp.config.presets import TRAIN_PRESETS, named
 from cdp.errors import CdpError, InputError
 from cdp.experiments.begin import begin
 from cdp.experiments.files import experiment_of, yaml_of
+from cdp.experiments.search import trial_count
 from cdp.ui.experiment.doors import (
     DOORS,
     GRID,
@@ -276,7 +278,9 @@ def _evaluation(state: ExperimentPage) -> None:
             **_box(state, "attack", partial(put, "attack")),
         )
     with second:
-        count = given.get("count", 1000)
+        most = SUITES[suite].most if suite in SUITES else None
+        usual = EvaluateConfig().count or 10_000
+        count = given.get("count", min(usual, most or usual))
         st.number_input(
             "Test images",
             1,
@@ -348,7 +352,7 @@ def _arms(state: ExperimentPage) -> None:
         lines.append((f"{len(written) - ARMS_SHOWN:,} more", "see the YAML below"))
     if config.search:
         words = "chosen by the search, one after another, each from those before it"
-        lines.append((f"Up to {config.trials} more", words))
+        lines.append((f"Up to {trial_count(config)} more", words))
     control = config.control_name
     items = [
         tag(
@@ -359,7 +363,7 @@ def _arms(state: ExperimentPage) -> None:
         for name, words in lines
     ]
     seeds = len(config.seeds)
-    count = len(arms) + (config.trials if config.search else 0)
+    count = len(arms) + (trial_count(config) if config.search else 0)
     head = f"{counted(count, 'arm')}, {counted(seeds, 'seed')} each"
     st.html(joined(tag("h3", head, cls="cdp-heading"), tag("div", *items, cls="cdp-arms")))
 

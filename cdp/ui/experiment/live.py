@@ -3,6 +3,7 @@ cells."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from cdp.config.experiment import ExperimentConfig
 from cdp.errors import CdpError
 from cdp.experiments.begin import extend_run, more
 from cdp.experiments.cells import CELLS
+from cdp.experiments.search import trial_count
 from cdp.ui.experiment import views
 from cdp.ui.experiment.doors import changed
 from cdp.ui.experiment.state import ExperimentPage
@@ -32,9 +34,9 @@ from cdp.ui.kit.runlist import (
 )
 from cdp.ui.kit.words import plain, sentence_of
 from cdp.values.experiment import CellState, ExperimentResult
-from cdp.values.text import counted, duration
+from cdp.values.text import counted, rough_duration
 from cdp.work import launch
-from cdp.work.records import Run, get_run
+from cdp.work.records import CONFIG, Run, get_run
 
 STRONGER = {"quick": "pgd", "pgd": "autoattack"}
 WORDS = {
@@ -48,6 +50,7 @@ WORDS = {
     "dropped": "ended early",
 }
 MOST_SEEDS_SHOWN = 12
+DOUBLE_CLICK_SECONDS = 1.5
 
 
 def show_experiment(state: ExperimentPage, run: Run) -> None:
@@ -160,14 +163,18 @@ def split_verdict(verdict: str) -> tuple[str, str]:
 
 
 def _progress(run: Run, config: ExperimentConfig, result: ExperimentResult) -> None:
-    done = sum(cell.over for cell in result.cells)
+    done = sum(cell.stage in ("done", "dropped") for cell in result.cells)
+    failed = sum(cell.stage == "failed" for cell in result.cells)
     # Arms of a search are not known beforehand.
-    trials = config.trials if config.search else 0
+    trials = trial_count(config) if config.search else 0
     explicit = sum(1 for _ in config.all_arms())
     count = max(len(result.cells), (explicit + trials) * len(config.seeds))
-    words = f"{done} of {'up to ' if trials else ''}{counted(count, 'cell')} done"
+    words = (
+        f"{done} of {'up to ' if trials else ''}{counted(count, 'cell')} done"
+        + f", {failed} failed" * bool(failed)
+    )
     if run.state == "running" and run.progress and run.progress.seconds_left is not None:
-        words += f" · about {duration(run.progress.seconds_left)} left"
+        words += f" · {rough_duration(run.progress.seconds_left)} left"
     line = state_line(run, "").split(" · ")[0]
     text = " · ".join(part for part in (line, words) if part)
     shown = "" if run.state == "finished" else bar(share(run), f"{run.name}: done", ACCENT)
@@ -203,7 +210,7 @@ def _buttons(state: ExperimentPage, run: Run, config: ExperimentConfig) -> None:
         press(
             "Two more seeds",
             "exposure_plus_2",
-            lambda: extend_run(run.id, more(config, seeds=2)),
+            partial(_more_seeds, run, config),
             "Only what is new is computed.",
         )
         attack = str(config.evaluate.get("attack", "quick"))
@@ -214,6 +221,12 @@ def _buttons(state: ExperimentPage, run: Run, config: ExperimentConfig) -> None:
                 lambda: extend_run(run.id, more(config, attack=stronger)),
                 f"Evaluates with {'AutoAttack' if stronger == 'autoattack' else 'PGD'}; trainings are kept.",
             )
+
+
+def _more_seeds(run: Run, config: ExperimentConfig) -> None:
+    """Two more, once: a second press of a double click comes with the settings of the first."""
+    if time.time() - (run.folder / CONFIG).stat().st_mtime > DOUBLE_CLICK_SECONDS:
+        extend_run(run.id, more(config, seeds=2))
 
 
 def _acted(action: Callable[[], object]) -> None:
