@@ -158,8 +158,17 @@ def _class_rows(
             min(workers, len(values)), get_context("spawn"), _begin, (images, keys)
         ) as pool,
     ):
-        rows = [pool.submit(_in_worker, value) for value in values]
-        yield lambda: [row.result() for row in rows]
+        waiting = [(value, pool.submit(_in_worker, value)) for value in values]
+
+        def rows() -> list[_Row]:
+            # From the last one on, those that no worker has begun with are measured here.
+            done = [
+                _of_class(images, value, keys) if row.cancel() else row.result()
+                for value, row in reversed(waiting)
+            ]
+            return done[::-1]
+
+        yield rows
 
 
 _given: list[tuple[MeasuredImages, Sequence[str]]] = []
