@@ -25,7 +25,7 @@ from cdp.values.text import NORMS, budget_text, class_name
 from cdp.values.types import DatasetInfo
 from cdp.work.helper import Errand
 
-PATIENCE = 0.3
+PATIENCE = 0.25
 """Seconds that a page run waits for an attack, so that a quick one is drawn at once and not after a
 poll."""
 ROOM_PX = 12
