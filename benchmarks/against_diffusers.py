@@ -8,14 +8,20 @@ are as good as those of 20 steps of DDIM says ``python -m benchmarks.default_sam
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 
 import numpy as np
 
 from benchmarks.measuring import Arm, Spread, interleaved, paired_ratio, spread
 from benchmarks.results import Figure, Target
-from benchmarks.scenes import Options, diffusers_loop, to_bytes, whole_set
+from benchmarks.scenes import (
+    COMPILES,
+    Options,
+    compiled,
+    diffusers_loop,
+    to_bytes,
+    whole_set,
+)
 from cdp.config.generate import FORMER, GenerateConfig
 from cdp.tasks.batches import batch_rows
 
@@ -29,13 +35,8 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     default = options.config("unguided")
     plain = {p: options.config("unguided", **former, precision=p) for p in ("fp32", "bf16")}
     ours = {"default": default} | {f"ours, {p}": config for p, config in plain.items()}
-    if not options.quick and (shutil.which("g++") or shutil.which("clang++")):
-        ours |= {
-            f"{name}, compiled": config.model_copy(
-                update={"sampler": config.sampler.model_copy(update={"compile": True})}
-            )
-            for name, config in ours.items()
-        }
+    if not options.quick and COMPILES:
+        ours |= {f"{name}, compiled": compiled(config) for name, config in ours.items()}
     arms: dict[str, Arm] = {
         name: partial(whole_set, options.large(config)) for name, config in ours.items()
     }
@@ -49,21 +50,21 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     each = {name: [s / batches.get(name, 1) for s in times] for name, times in seconds.items()}
 
     figures = []
-    for compiled in ("", ", compiled"):
-        if f"default{compiled}" not in each:
+    for how in ("", ", compiled"):
+        if f"default{how}" not in each:
             continue
         figures.append(
             Figure.of_spread(
-                f"default preset{compiled} / theirs, {DDIM}, fp32",
-                paired_ratio(each["theirs, fp32"], each[f"default{compiled}"]),
-                target=None if compiled else Target(">=", 4),
+                f"default preset{how} / theirs, {DDIM}, fp32",
+                paired_ratio(each["theirs, fp32"], each[f"default{how}"]),
+                target=None if how else Target(">=", 4),
             )
         )
         figures += [
             Figure.of_spread(
-                f"{DDIM}, {p} for both: ours{compiled} / theirs",
-                paired_ratio(each[f"theirs, {p}"], each[f"ours, {p}{compiled}"]),
-                target=Target(">=", 1.5) if compiled else None,
+                f"{DDIM}, {p} for both: ours{how} / theirs",
+                paired_ratio(each[f"theirs, {p}"], each[f"ours, {p}{how}"]),
+                target=Target(">=", 1.5) if how else None,
             )
             for p in plain
         ]

@@ -11,7 +11,7 @@ from functools import partial
 
 from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure, Target
-from benchmarks.scenes import FULL_WINDOW, Options, whole_set
+from benchmarks.scenes import COMPILES, FULL_WINDOW, Options, compiled, whole_set
 from benchmarks.textbook import published_guidance
 from cdp.tasks.batches import batch_rows
 
@@ -45,19 +45,21 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
             f"unguided, {options.large(configs['unguided']).count} images", spread(base), "s"
         )
     )
+    sets = {"": large}
+    if not options.quick and COMPILES:
+        sets[", compiled"] = compiled(large)
     both = interleaved(
-        {
-            "ours": partial(whole_set, large),
-            "theirs": partial(published_guidance, published, batch_rows(published, 0)),
-        },
+        {name: partial(whole_set, config) for name, config in sets.items()}
+        | {"theirs": partial(published_guidance, published, batch_rows(published, 0))},
         options.rounds,
     )
-    ours = [s * published.count / large.count for s in both["ours"]]
-    figures.append(
+    theirs = [s * large.count / published.count for s in both["theirs"]]
+    figures += [
         Figure.of_spread(
-            "published setting, fp32: images/s of ours / of the plain loop",
-            paired_ratio(both["theirs"], ours),
-            target=Target(">=", 3),
+            f"published setting, fp32: images/s of ours{name} / of the plain loop",
+            paired_ratio(theirs, both[name]),
+            target=Target(">=", 3) if name else None,
         )
-    )
+        for name in sets
+    ]
     return figures, {name: config.model_dump(mode="json") for name, config in configs.items()}

@@ -3,7 +3,6 @@ sampled together."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,7 +10,7 @@ import torch
 
 from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure
-from benchmarks.scenes import FULL_WINDOW, Options
+from benchmarks.scenes import COMPILES, FULL_WINDOW, Options
 from cdp.config.generate import GenerateConfig
 from cdp.robust.recipes import to_tensor
 from cdp.tasks.batches import sample_batch
@@ -83,7 +82,7 @@ def _encoder_precision(options: Options) -> list[Figure]:
 def _compiled(options: Options) -> list[Figure]:
     """torch.compile over eager, compiling left out; nothing where there is no C++ compiler to
     compile with."""
-    if options.quick or not (shutil.which("g++") or shutil.which("clang++")):
+    if options.quick or not COMPILES:
         return []
     eager, compiled = options.config("unguided"), options.config("unguided", compile=True)
     seconds = interleaved(

@@ -3,6 +3,7 @@ inside the network."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from cdp.tasks.loaded import load_engine, to_uint8
 from cdp.values.types import Step
 
 IMAGES = 64
+COMPILES = bool(shutil.which("g++") or shutil.which("clang++"))
+"""Whether torch.compile finds a compiler here."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,12 @@ def start_noise(config: GenerateConfig, rows: range) -> Tensor:
         seeds=image_seeds(config.seed, rows),
     )
     return solver.noise(loaded.model.denoiser.shape, loaded.device)
+
+
+def compiled(config: GenerateConfig) -> GenerateConfig:
+    """The same with its network compiled."""
+    sampler = config.sampler.model_copy(update={"compile": True})
+    return config.model_copy(update={"sampler": sampler})
 
 
 def whole_set(config: GenerateConfig) -> Iterator[object]:

@@ -49,6 +49,10 @@ def batch_count(config: GenerateConfig) -> int:
 def _trajectory(config: GenerateConfig, index: int) -> Trajectory:
     """One batch, still noise."""
     loaded, rows, sampler = load_engine(config), batch_rows(config, index), config.sampler
+    if sampler.compile and 0 < len(rows) < min(config.count, config.batch):
+        # A last batch of another size would be compiled for, which takes longer than to sample it.
+        plain = sampler.model_copy(update={"compile": False})
+        loaded = load_engine(config.model_copy(update={"sampler": plain}))
     wanted = wanted_classes(config, rows, loaded)
     names = ("solver", "steps", "eta", "cfg_scale", "clip_sample")
     return Trajectory(

@@ -8,6 +8,8 @@ import pytest
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.errors import InputError, MissingError
 from cdp.figures.generation import MEASURES, finding, report_rows
+from cdp.models.denoiser import Denoiser, compiled
+from cdp.tasks import loaded
 from cdp.tasks.batches import batch_count, generate_batch, set_card
 from cdp.tasks.live import live
 from cdp.tasks.sources import balanced_rows
@@ -98,6 +100,29 @@ def test_a_batch_of_a_big_set_is_the_same_as_the_live_one() -> None:
     )
     np.testing.assert_array_equal(images, result.guided)
     np.testing.assert_array_equal(labels, result.label)
+
+
+def test_a_last_batch_of_another_size_is_not_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def recording(denoiser: Denoiser) -> Denoiser:
+        twin = compiled(denoiser, backend="eager")
+        twin.register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))
+        return twin
+
+    monkeypatch.setattr(loaded, "compiled", recording)
+    loaded._compiled.cache_clear()
+    try:
+        config = small(count=12, batch=8, compile=True, loss="none")
+        parts = [generate_batch(config, index) for index in range(2)]
+        alone = generate_batch(small(count=4, compile=True, loss="none"), 0)
+    finally:
+        loaded._compiled.cache_clear()
+    assert sizes == [8] * 4 + [4] * 4, "but where it is the only one"
+    eager = [generate_batch(small(count=12, batch=8, loss="none"), index) for index in range(2)]
+    for (image, _), (other, _) in zip(parts, eager, strict=True):  # type: ignore[misc]
+        assert np.abs(image.astype(int) - other.astype(int)).max() <= 1
+    assert alone is not None
 
 
 def test_real_positives_and_negatives_make_images_independent_of_the_batch() -> None:
