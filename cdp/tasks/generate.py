@@ -27,6 +27,7 @@ from cdp.data.sets import SetWriter, open_set
 from cdp.errors import Cancelled
 from cdp.files.atomic import refuse_existing
 from cdp.work.session import Session
+from cdp.work.worker import keep_memory
 
 if TYPE_CHECKING:
     from cdp.tasks.loaded import Loaded
@@ -137,6 +138,7 @@ def generate_set(
     valid_name(out.name)
     refuse_existing(out)
     maker, session = maker or Maker(), session or Session()
+    keep_memory()
     with SetWriter(
         out,
         config.count,
