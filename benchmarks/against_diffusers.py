@@ -2,7 +2,8 @@
 same solver, steps and precision.
 
 Same network and noise. Ours makes a set as the command line does, a batch on every core; theirs
-samples one batch after the other with all cores, as a pipeline does. Whether the default's images
+samples one batch after the other with all cores, as a pipeline does, in a process of its own that
+is set up as Python sets it up. Whether the default's images
 are as good as those of 20 steps of DDIM says ``python -m benchmarks.default_sampler``.
 """
 
@@ -22,6 +23,7 @@ from benchmarks.scenes import (
     to_bytes,
     whole_set,
 )
+from benchmarks.served import Served
 from cdp.config.generate import FORMER, GenerateConfig
 from cdp.tasks.batches import batch_rows
 
@@ -40,11 +42,15 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     arms: dict[str, Arm] = {
         name: partial(whole_set, options.large(config)) for name, config in ours.items()
     }
-    arms |= {
-        f"theirs, {p}": partial(diffusers_loop, config, batch_rows(config, 0))
+    theirs = {
+        f"theirs, {p}": Served(diffusers_loop, config, batch_rows(config, 0))
         for p, config in plain.items()
     }
-    seconds = interleaved(arms, options.rounds)
+    try:
+        seconds = interleaved(arms | theirs, options.rounds)
+    finally:
+        for arm in theirs.values():
+            arm.close()
     # Seconds a batch: of theirs one is timed, of ours one a core.
     batches = {name: options.large(config).count // config.batch for name, config in ours.items()}
     each = {name: [s / batches.get(name, 1) for s in times] for name, times in seconds.items()}
