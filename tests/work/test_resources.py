@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -45,9 +44,6 @@ def test_samples_are_written_while_the_block_runs_and_no_longer(path: Path) -> N
 
 
 def test_a_busy_child_counts_about_one_core_and_its_memory() -> None:
-    for left in psutil.Process().children(recursive=True):  # of an earlier test, on its way out
-        with contextlib.suppress(psutil.Error):
-            left.wait(30)
     meter = Meter()
     code = "block = bytearray(b'x') * 100_000_000\nprint(flush=True)\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
