@@ -17,12 +17,12 @@ sum     = $(shell cat $(1) | cksum | tr -d ' ')
 RUNTIME := $(VENV)/.runtime-$(call sum,requirements.txt)
 DEV     := $(VENV)/.dev-$(call sum,requirements.txt requirements-dev.txt requirements-oracles.txt)
 
-# One thread a process, as test processes share the cores; one more than two, as each waits a third of its time. numba has to be told, too, or from the first UMAP on it makes OpenMP take all of them,
+# One thread a process, as test processes share the cores. numba has to be told, too, or from the first UMAP on it makes OpenMP take all of them,
 # and torch's tests after it wait for each other. Compiled modules are kept, whatever the user's shell says, as tests start many processes.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=. PYTHONDONTWRITEBYTECODE=
 # Each reads its own files only: the others' imports would cost it half a minute. Files of browser tests stay whole, as each has its own server.
-UNIT    := $(TEST_ENV) $(BIN)/python -m pytest -n 3 --dist worksteal tests --ignore=tests/e2e
-BROWSER := $(TEST_ENV) $(BIN)/python -m pytest -n 3 --dist loadfile tests/e2e
+UNIT    := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore=tests/e2e
+BROWSER := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
 
 .PHONY: help app test unit browser lint format bench quality study coverage clean
 
