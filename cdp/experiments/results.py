@@ -359,7 +359,7 @@ def _verdict(
     if pairs == 1 and (known is None or len(config.seeds) > 1):
         by = f"{best} and {control}"
         if known is not None:
-            by = f"{best}: {points_text(known.value)} over {control}"
+            by = f"{best} stands {points_text(known.value)} over {control}"
         early = f"one of {len(seeds)} seeds: too early to tell"
         alone = "one seed says nothing of others: add seeds"
         return f"{by}, {early if len(seeds) > 1 else alone}."
