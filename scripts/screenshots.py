@@ -156,10 +156,7 @@ def _shoot_experiment(
         ("experiment", f"/experiment?experiment={experiment}"),
         ("experiment-form", "/experiment"),
     ):
-        open_page(page, server, path)
-        page.wait_for_timeout(2 * SETTLE_MS)
-        expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
-        wait_idle(page)
+        _open_settled(page, server, path)
         _shoot(page, f"{name}-{theme}", out)
 
 
@@ -192,10 +189,7 @@ def _shoot_theme(
         ("compare", f"/compare?runs={runs}"),
         ("lab", "/lab"),
     ):
-        open_page(page, server, path)
-        page.wait_for_timeout(2 * SETTLE_MS)
-        expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
-        wait_idle(page)
+        _open_settled(page, server, path)
         _shoot(page, f"{name}-{theme}", out)
     for name, path in (
         ("theory", "/theory?angle=29"),
@@ -227,6 +221,14 @@ def _shoot_theme(
     generate(page)
     wait_done(page)
     _shoot(page, f"generate-{theme}", out)
+
+
+def _open_settled(page: Page, server: Server, path: str) -> None:
+    """Open a page and wait until nothing on it is on its way."""
+    open_page(page, server, path)
+    page.wait_for_timeout(2 * SETTLE_MS)
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
+    wait_idle(page)
 
 
 def _shoot(page: Page, name: str, out: Path) -> None:
