@@ -15,6 +15,7 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.config.fields import fields_of
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen, knob
+from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import TrainConfig
 
 MAX_ARMS, MAX_SEEDS, MAX_CELLS = 200, 50, 2000
@@ -27,11 +28,13 @@ default solver, and keeps the one of then."""
 Value = str | int | float | bool
 Settings = dict[str, Any]
 STAGES: Mapping[str, type[Frozen]] = {
+    "pretrain": PretrainConfig,
     "generate": GenerateConfig,
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
 }
 OWN: Mapping[str, frozenset[str]] = {
+    "pretrain": frozenset({"dataset", "name", "real", "seed", "subset_seed", "held_out"}),
     "generate": frozenset({"seed", "model", "dataset"}),
     "train": frozenset({"dataset", "real", "seed", "subset_seed", "synthetic"}),
     "evaluate": frozenset({"model", "dataset", "architecture"}),
@@ -41,6 +44,7 @@ COMPUTE = frozenset({"steps", "epochs", "batch"})
 """Settings of a training that all arms have in common: the same optimiser steps of as many
 images."""
 EXTRA: Mapping[str, frozenset[str]] = {
+    "pretrain": frozenset(),
     "generate": frozenset({"preset", "model"}),
     "train": frozenset({"preset"}),
     "evaluate": frozenset(),
@@ -153,6 +157,9 @@ class ExperimentConfig(Frozen):
     """A seed draws real subset, noise and training together, so that all comparisons between arms
     are paired."""
     arms: dict[str, ArmConfig] = Field(default_factory=dict)
+    pretrain: Settings | None = None
+    """Where given, each seed trains a diffusion model of its own, by these settings, on the very
+    real images that its classifiers train on, and arms that name no model are made with it."""
     generate: Settings = Field(default_factory=dict)
     train: Settings = Field(default_factory=dict)
     evaluate: Settings = Field(default_factory=dict)
@@ -197,7 +204,7 @@ class ExperimentConfig(Frozen):
         if len(set(self.objective)) != len(self.objective):
             raise ValueError("objective: name two different ones, or one")
         for stage in STAGES:
-            _check(stage, getattr(self, stage))
+            _check(stage, getattr(self, stage) or {})
         for name in self.arms:
             _check_name(name)
         self._require_learners()

@@ -22,6 +22,15 @@ class PretrainConfig(Frozen):
     """Its training split is what the model learns."""
     name: str = knob("", "Name", pattern=NAME)
     """Under this name the model is listed; empty takes the data set's."""
+    real: int | None = knob(None, "Real images", empty="all", unit="images", ge=1, le=10_000_000)
+    """How many training images the model learns from, the same number of every class; empty takes
+    all."""
+    subset_seed: int = knob(0, "Subset seed", ge=0, le=2**31 - 1, advanced=True)
+    """Which images: those of a robust training with the same real images, subset seed and held
+    out."""
+    held_out: int = knob(0, "Held out", unit="images", ge=0, le=100_000, advanced=True)
+    """Training images that are left out first, as a robust training validates on them; only with
+    a number of real images."""
     start: str = knob("", "Start from", max_length=400)
     """A model of the same build (name or folder) whose weights training goes on from; empty
     begins with random ones."""

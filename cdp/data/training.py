@@ -34,6 +34,20 @@ def hold_out(label: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
+def real_rows(
+    label: np.ndarray, real: int, *, held_out: int, seed: int, balanced: bool = True
+) -> np.ndarray:
+    """The rows of ``label`` that a training on ``real`` images sees, ascending. held_out: that it
+    validates on. Raises InputError where there are too few."""
+    rows = hold_out(label, held_out)[0] if held_out else np.arange(len(label))
+    if real > len(rows):
+        raise InputError(
+            f"real: {real:,} images were asked for, but the data set has {len(rows):,} besides"
+            f" {held_out:,} for validation: lower real, or leave it empty for all"
+        )
+    return rows[nested_subset(label[rows], real, seed=seed, balanced=balanced)]
+
+
 def nested_subset(label: np.ndarray, size: int, *, seed: int, balanced: bool) -> np.ndarray:
     """``size`` of the rows of ``label``, ascending; a larger subset of the same seed contains the
     smaller one.

@@ -36,7 +36,7 @@ class Work:
     """What a child does for a cell. find: the run that does it, or has done it; name: of a new
     one."""
 
-    kind: Literal["generate", "train", "evaluate"]
+    kind: Literal["pretrain", "generate", "train", "evaluate"]
     config: Frozen
     find: Callable[[], Run | None]
     name: str

@@ -12,13 +12,14 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import PseudoLabel, Select
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.config.presets import PRESETS
+from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import TrainConfig
 from cdp.data.registry import dataset_info
 from cdp.data.sets import is_saved, list_sets, open_set
 from cdp.errors import CdpError
 from cdp.files.cache import digest
 from cdp.models.encoders import encoder_weights
-from cdp.models.pipelines import model_weights
+from cdp.models.pipelines import model_folder, model_weights
 from cdp.results.reached import best_card
 from cdp.tasks.sources import dataset_of_generation
 from cdp.work.cost import is_guided
@@ -89,6 +90,24 @@ class Here:
 
     def run(self, run_id: str) -> Run | None:
         return self._runs.get(run_id)
+
+    def pretraining(self, config: PretrainConfig) -> Run | None:
+        """A run that trains this diffusion model, whatever its name, or has trained one that is
+        still here."""
+        return _furthest(
+            run
+            for run in self._of("pretrain")
+            if isinstance(run.config, PretrainConfig)
+            and run.config.model_copy(update={"name": ""}) == config
+            and (run.state != "finished" or model_folder(run.config).exists())
+        )
+
+    def model(self, config: PretrainConfig) -> str:
+        """The name of this diffusion model; "" while it is not trained."""
+        run = self.pretraining(config)
+        if run is None or run.state != "finished" or not isinstance(run.config, PretrainConfig):
+            return ""
+        return model_folder(run.config).name
 
     def generation(self, config: GenerateConfig) -> Run | None:
         """A run that is making this set, or had begun to."""

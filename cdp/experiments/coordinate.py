@@ -15,6 +15,7 @@ from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
 from cdp.config.train import TrainConfig
+from cdp.data.limits import name_like
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import Cancelled, CdpError, Halted, InputError, MissingError
 from cdp.experiments.cells import Key, read_cells, read_more, write_cells
@@ -222,6 +223,9 @@ class Coordinator:
             config = self._guided_by(cell, cell.generate)
             if config is None:
                 return replace(state, stage="waiting")
+            state, config = self._drawn_by(cell, config, state)
+            if config is None:
+                return state
             state, name = self._generated(cell, config, state)
             if not name:
                 return state
@@ -250,6 +254,23 @@ class Coordinator:
             return None
         guidance = config.guidance.model_copy(update={"encoder": TRAINED + learner.train})
         return config.model_copy(update={"guidance": guidance})
+
+    def _drawn_by(
+        self, cell: Cell, config: GenerateConfig, state: CellState
+    ) -> tuple[CellState, GenerateConfig | None]:
+        """Its generation, with the diffusion model of its seed; None while that is not trained."""
+        wanted = cell.pretrain
+        if wanted is None:
+            return state, config
+        work = Work(
+            "pretrain",
+            wanted,
+            lambda: self.children.here.pretraining(wanted),
+            name_like(f"{self.session.name}-model-s{cell.seed}"),
+        )
+        state, run = self._child(state, work)
+        model = self.children.here.model(wanted) if run is not None else ""
+        return state, config.model_copy(update={"model": model}) if model else None
 
     def _generated(
         self, cell: Cell, config: GenerateConfig, state: CellState
@@ -315,7 +336,9 @@ class Coordinator:
             self.children.mine.discard(run.id)
             if state.run:
                 self.children.look()
-            return replace(self._reused(state, work.kind, known), run="", share=0.0), run
+            if work.kind != "pretrain":  # which all arms of a seed share
+                state = self._reused(state, work.kind, known)
+            return replace(state, run="", share=0.0), run
         share = run.progress.share if run.progress else 0.0
         return replace(state, stage=work.kind, run=run.id, share=round(share, 3)), None
 
@@ -372,7 +395,8 @@ class Coordinator:
         """Of the work that is wanted as far as that is known, in thousandths of a stage."""
         done = total = 0.0
         for cell in self.design.wanted(self.states):
-            stages = [name for name in ("generate",) if cell.generate is not None]
+            stages = ["pretrain"] if cell.pretrain is not None else []
+            stages += ["generate"] if cell.generate is not None else []
             stages += {"samples": [], "train": ["train"], "evaluate": ["train", "evaluate"]}[
                 self.config.stage
             ]
@@ -383,7 +407,7 @@ class Coordinator:
             elif state.stage in stages:
                 done += stages.index(state.stage) + state.share
             elif state.set:
-                done += "generate" in stages
+                done += ("pretrain" in stages) + ("generate" in stages)
         return round(PARTS * done), max(1, round(PARTS * total))
 
     def _progress(self) -> None:

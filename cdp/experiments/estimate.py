@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig
+from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import TrainConfig
 from cdp.data.registry import dataset_info
 from cdp.errors import CdpError, InputError
@@ -24,9 +25,15 @@ from cdp.work.records import Run
 
 START_SECONDS = 6.0
 """A process until it works: Python, torch, networks."""
-ASSUMED = {"generate": (0.0005, 0.004), "train": (0.004, 0.03), "evaluate": (0.0004, 0.004)}
-"""Seconds an image and sampler step, an optimiser step and attack step of a batch, and an image and
-attack step, from a fast processor's to a slow one's, where nothing was measured here yet."""
+ASSUMED = {
+    "pretrain": (0.05, 0.4),
+    "generate": (0.0005, 0.004),
+    "train": (0.004, 0.03),
+    "evaluate": (0.0004, 0.004),
+}
+"""Seconds an optimiser step of a diffusion model, an image and sampler step, an optimiser step and
+attack step of a batch, and an image and attack step, from a fast processor's to a slow one's, where
+nothing was measured here yet."""
 LEAST_SECONDS = 1.0
 MOST_CELLS = 300
 """That are looked at one by one."""
@@ -105,6 +112,13 @@ def estimate(config: ExperimentConfig) -> Estimate:
     scale = len(planned) / max(1, len(seen))
     low, high = scale * low, scale * high
     pieces, found, disk = (round(scale * number) for number in (pieces, found, disk))
+    for model in {cell.pretrain for cell in planned if cell.pretrain is not None}:
+        pieces += 1  # which all arms of a seed share
+        if here.model(model):
+            found += 1
+            continue
+        least, most = _range(rates, "pretrain", _units(model))
+        low, high, disk = low + least, high + most, disk + RUN_BYTES
     children = _children()
     basis = (
         f"{counted(sum(map(len, rates.values())), 'run')} on this machine"
@@ -127,8 +141,12 @@ def _pieces(config: ExperimentConfig, cell: Cell, here: Here) -> Iterable[tuple[
     """Kind, units and whether it is here, of each piece of work of a cell."""
     name: str | None = cell.saved
     if cell.generate is not None:
+        drawn: GenerateConfig | None = cell.generate
+        if cell.pretrain is not None:
+            model = here.model(cell.pretrain)
+            drawn = cell.generate.model_copy(update={"model": model}) if model else None
         try:
-            content = None if cell.learner else generated_content(cell.generate)
+            content = None if cell.learner or drawn is None else generated_content(drawn)
             name = here.set_of(content) if content else None  # not known before its learner is
         except CdpError:
             name = None
@@ -149,7 +167,10 @@ def _pieces(config: ExperimentConfig, cell: Cell, here: Here) -> Iterable[tuple[
 
 
 def _units(config: object) -> float:
-    """Images times sampler steps; optimiser steps times attack steps; images times attack steps."""
+    """Optimiser steps of a diffusion model; images times sampler steps; optimiser steps times attack
+    steps; images times attack steps."""
+    if isinstance(config, PretrainConfig):
+        return config.steps * config.batch / 128
     if isinstance(config, GenerateConfig):
         return config.count * config.sampler.steps
     if isinstance(config, TrainConfig):

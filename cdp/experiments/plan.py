@@ -22,6 +22,7 @@ from cdp.config.experiment import (
 from cdp.config.fields import config_of, fields_of
 from cdp.config.generate import FORMER, GenerateConfig, Guidance, flatten, unflatten
 from cdp.config.presets import PRESETS, TRAIN_PRESETS, named
+from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import FURTHER_REAL, TrainConfig, overlaid
 from cdp.data.limits import name_like
 from cdp.data.presets import preset_flat
@@ -37,7 +38,8 @@ LONGEST_NAME = 60
 class Cell:
     """One arm under one seed. generate: what makes its images, None where none are made; saved: a
     set that it takes instead, "" for none; settings: of its training, without the name of a set;
-    learner: the arm whose network guides them, "" where the encoder is a fixed one."""
+    learner: the arm whose network guides them, "" where the encoder is a fixed one; pretrain: the
+    diffusion model that makes them, where it is trained under the same seed."""
 
     arm: str
     seed: int
@@ -48,6 +50,7 @@ class Cell:
     settings: Mapping[str, Any]
     evaluate: EvaluateConfig
     learner: str = ""
+    pretrain: PretrainConfig | None = None
 
     @property
     def synthetic(self) -> bool:
@@ -83,6 +86,7 @@ def cell_of(experiment: ExperimentConfig, name: str, arm: ArmConfig, seed: int) 
             _train(experiment, arm, seed),
             _evaluate(experiment.evaluate),
             arm.learner,
+            _pretrain(experiment, arm, seed),
         )
         if arm.learner and not (generate and is_guided(generate)):
             raise InputError("learner: nothing guides its images: choose a loss and a strength")
@@ -129,6 +133,25 @@ def _generate(experiment: ExperimentConfig, own: Settings, seed: int) -> Generat
     return unflatten(flatten(GenerateConfig()) | PRESETS[UNGUIDED].flat | kept)
 
 
+def _pretrain(experiment: ExperimentConfig, arm: ArmConfig, seed: int) -> PretrainConfig | None:
+    """The diffusion model of a seed; None where the arm needs none, or names one."""
+    named = {"model"} & {*experiment.generate, *(arm.generate or ())}
+    if experiment.pretrain is None or arm.generate is None or named:
+        return None
+    trained = config_of(TrainConfig, _train(experiment, ArmConfig(), seed))
+    return config_of(
+        PretrainConfig,
+        dict(experiment.pretrain)
+        | {
+            "dataset": experiment.dataset,
+            "real": experiment.real,
+            "seed": seed,
+            "subset_seed": seed,
+            "held_out": trained.held_out,
+        },
+    )
+
+
 def _train(experiment: ExperimentConfig, arm: ArmConfig, seed: int) -> dict[str, Any]:
     shared, own = dict(experiment.train), dict(arm.train)
     preset = own.pop("preset", shared.pop("preset", "quick"))
@@ -159,17 +182,20 @@ def require_ready(experiment: ExperimentConfig) -> None:
     """Raises CdpError where an arm cannot begin, such as for a set that is not here or that does not
     fit: said before anything is queued. Of a search only what is written out can be checked."""
     from cdp.models.encoders import encoder_weights
+    from cdp.tasks.pretrain.shared import require_ready as require_pretraining
     from cdp.tasks.sources import dataset_of_generation, require_generation
     from cdp.tasks.train_data import prepare
 
     first = experiment.seeds[0]
     for cell in cells(experiment, seeds=[first]):
         try:
-            if cell.generate is not None:
+            if cell.pretrain is not None:
+                require_pretraining(cell.pretrain)
+            elif cell.generate is not None:
                 require_generation(cell.generate)
-                if is_guided(cell.generate) and not cell.learner:
-                    guidance = cell.generate.guidance
-                    encoder_weights(guidance.encoder, dataset_of_generation(cell.generate))
+            if cell.generate is not None and is_guided(cell.generate) and not cell.learner:
+                guidance = cell.generate.guidance
+                encoder_weights(guidance.encoder, dataset_of_generation(cell.generate))
             _require_part(experiment, cell)
             if not cell.synthetic or (cell.saved and not cell.pseudo_label):
                 prepare(cell.training(cell.saved))

@@ -10,9 +10,19 @@ from typing import Any, Literal
 from cdp.values.comparison import Difference
 from cdp.values.types import Interval
 
-Stage = Literal["waiting", "generate", "prepare", "train", "evaluate", "done", "failed", "dropped"]
-"""Where a cell stands: "prepare" is selection or labels; "dropped" ended early, as its arm was
-behind."""
+Stage = Literal[
+    "waiting",
+    "pretrain",
+    "generate",
+    "prepare",
+    "train",
+    "evaluate",
+    "done",
+    "failed",
+    "dropped",
+]
+"""Where a cell stands: "pretrain" is its seed's diffusion model; "prepare" is selection or labels;
+"dropped" ended early, as its arm was behind."""
 
 
 SHARES = frozenset({"robust", "clean", "agreement", "coverage"})

@@ -6,6 +6,7 @@ every piece of work leaves a line in CDP_HOME/computed.txt when it is done.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from dataclasses import replace
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from cdp import paths
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig, flatten
+from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import TrainConfig
 from cdp.data.sets import is_saved, open_set, save_set
 from cdp.errors import Cancelled, Halted
@@ -26,7 +29,7 @@ from cdp.experiments.coordinate import Coordinator
 from cdp.experiments.crew import Crew
 from cdp.files.atomic import write_json
 from cdp.models.encoders import WEIGHTS, encoder_weights
-from cdp.models.pipelines import model_weights
+from cdp.models.pipelines import model_folder, model_weights
 from cdp.values.evaluation import OUTCOMES, REPORT, outcomes_bytes, report_json
 from cdp.work.cost import is_guided
 from cdp.work.records import get_run
@@ -52,6 +55,19 @@ def _work(session: Session, unit: str, share: float = 1.0) -> None:
             raise Cancelled("stopped")
 
 
+def pretrain(config: PretrainConfig, session: Session) -> dict[str, Any]:
+    """The shipped model with other weights."""
+    _work(session, "steps")
+    target = model_folder(config)
+    shutil.copytree(paths.ASSETS / "models" / "fashion-mnist", target)
+    weights = next(target.glob("unet/*.safetensors"))
+    tensors = load_file(weights)
+    first = min(tensors)
+    save_file(tensors | {first: tensors[first] + config.seed + 1}, weights)
+    note("pretrain", config.seed, config.subset_seed, config.real, config.held_out, config.steps)
+    return {"folder": str(model_folder(config))}
+
+
 def generate(config: GenerateConfig, session: Session) -> dict[str, Any]:
     if not is_saved(session.name):
         _work(session, "images")
@@ -69,7 +85,7 @@ def generate(config: GenerateConfig, session: Session) -> dict[str, Any]:
             "run": session.id,
         }
         save_set(session.name, image, np.arange(config.count) % 10, card)
-        note("generate", generated_content(config), config.guidance.encoder)
+        note("generate", generated_content(config), config.guidance.encoder, config.model)
     return {"set": session.name, "images": config.count}
 
 
@@ -140,7 +156,13 @@ def seconds() -> float:
     return float(os.environ.get("QUICK_SECONDS", "0.02"))
 
 
-WORK = {"generate": generate, "train": train, "evaluate": evaluate, "experiment": experiment}
+WORK = {
+    "pretrain": pretrain,
+    "generate": generate,
+    "train": train,
+    "evaluate": evaluate,
+    "experiment": experiment,
+}
 
 
 def tasks() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -360,6 +361,36 @@ def test_an_arm_of_images_without_labels_is_labelled_by_a_classifier(fast: Path)
         begin(config(arms={"real only": {}, "raw": {"set": "raw"}}, seeds=[0]), "bare")
 
 
+def test_each_seed_has_a_diffusion_model_of_the_images_that_its_classifiers_train_on(
+    fast: Path,
+) -> None:
+    named = {"generate": {**MADE, "preset": "unguided", "model": "fashion-mnist"}}
+    experiment = config(
+        pretrain={"steps": 5},
+        arms=ARMS | {"shipped model": named},
+        seeds=[0, 1],
+        train={"steps": 10},
+    )
+    found = result(done(begin(experiment)))
+    assert [line for line in computed(fast) if line.startswith("pretrain")] == [
+        f"pretrain {seed} {seed} 100 500 5" for seed in (0, 1)
+    ]
+    models = {run.config.seed: run.name for run in list_runs() if run.kind == "pretrain"}
+    for cell in found.cells:
+        if cell.arm != "real only":
+            used = open_set(cell.set).card["config"]["model"]
+            assert used == ("fashion-mnist" if cell.arm == "shipped model" else models[cell.seed])
+    assert not any("pretrain" in cell.reused for cell in found.cells)
+    # Another experiment has them already; one that lost a model trains it again.
+    more_arms = {"stronger": {"generate": {**MADE, "strength": 0.4}}}
+    done(begin(config(pretrain={"steps": 5}, arms=more_arms, seeds=[0, 1]), "second"))
+    assert kinds(fast).count("pretrain") == 2
+    shutil.rmtree(fast / "models" / models[1])
+    other = {"weaker": {"generate": {**MADE, "strength": 0.1}}}
+    done(begin(config(pretrain={"steps": 5}, arms=other, seeds=[0, 1]), "third"))
+    assert kinds(fast).count("pretrain") == 3
+
+
 def test_rounds_of_feedback_are_guided_by_the_network_of_the_round_before(fast: Path) -> None:
     made = {"generate": {**MADE, "loss": "uncertainty", "strength": 0.2}}
     arms = {
@@ -370,7 +401,7 @@ def test_rounds_of_feedback_are_guided_by_the_network_of_the_round_before(fast: 
     asked = {"arms": arms, "seeds": [0, 1], "control": "real only"}
     found = result(done(begin(config(**asked))))
     trained = {(cell.arm, cell.seed): cell.train for cell in found.cells}
-    encoders = {line.split()[-1] for line in computed(fast) if line.startswith("generate")}
+    encoders = {line.split()[-2] for line in computed(fast) if line.startswith("generate")}
     learners = {f"run:{trained[arm, s]}" for arm in ("real only", "first") for s in (0, 1)}
     assert encoders == learners
     assert kinds(fast) == ["evaluate"] * 6 + ["generate"] * 4 + ["train"] * 6

@@ -9,10 +9,12 @@ import pytest
 
 from cdp import paths
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.config.train import TrainConfig
 from cdp.data.facts import concerns, facts
 from cdp.data.sets import save_set
 from cdp.errors import InputError
-from cdp.tasks.pretrain.shared import require_ready
+from cdp.tasks.pretrain.shared import require_ready, training_rows
+from cdp.tasks.train_data import prepare
 from cdp.values.types import usual_budget
 from cdp.work.registry import TASKS
 
@@ -103,3 +105,22 @@ def test_a_model_of_other_classes_is_nothing_to_start_from(names: list[str], wor
         match=f"start: the model old was not trained on images like those of pets .*{words}",
     ):
         require_ready(PretrainConfig(dataset="pets", name="new", start="old"))
+
+
+def test_a_part_of_the_images_is_the_part_that_a_robust_training_sees() -> None:
+    label = np.arange(200) % 3
+    image = np.arange(200, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
+    save_set("pets", image, label, {"class_names": NAMES})
+    part = {"dataset": "pets", "real": 30, "subset_seed": 4, "held_out": 20}
+    rows = training_rows(PretrainConfig(**part, name="m"), label)
+    assert rows is not None
+    real = prepare(TrainConfig(**part, epsilon=0.1, steps=1)).data.real
+    assert real is not None
+    images, labels = real.take(np.arange(30))
+    assert sorted(images[:, 0, 0, 0]) == sorted(rows)
+    assert list(np.bincount(labels)) == [10, 10, 10]
+    assert training_rows(PretrainConfig(dataset="pets", name="m"), label) is None
+    with pytest.raises(
+        InputError, match="real: 190 images were asked for, but the data set has 180"
+    ):
+        require_ready(PretrainConfig(**part | {"real": 190}, name="m"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,13 @@ from cdp.models.noise_schedule import COSINE, alpha_bars
 from cdp.models.pipelines import load_pipeline, model_folder, save_pipeline
 from cdp.models.precision import lay_out, pick_device
 from cdp.models.state import part_of
-from cdp.tasks.pretrain.shared import TrainingProgress, checkpoint_of, diffusion_card, finite
+from cdp.tasks.pretrain.shared import (
+    TrainingProgress,
+    checkpoint_of,
+    diffusion_card,
+    finite,
+    training_rows,
+)
 from cdp.values.types import DatasetInfo, Split
 from cdp.work.cost import time_left
 
@@ -27,6 +34,8 @@ def pretrain(config: PretrainConfig) -> Generator[TrainingProgress, None, None]:
     """One TrainingProgress an optimiser step; saves as it goes; ends with the pipeline folder."""
     target = model_folder(config)
     split = load_split(config.dataset, "train")
+    if (rows := training_rows(config, split.label)) is not None:
+        split = replace(split, image=split.image[rows], label=split.label[rows])
     work = checkpoint_of(target, config)
     trainer = _trainer(config, split.info)
     losses: list[float] = []

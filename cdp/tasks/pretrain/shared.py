@@ -16,7 +16,8 @@ from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import require_trainable
 from cdp.data.fitting import fit, labelling_of, labelling_of_card
-from cdp.data.registry import dataset_info
+from cdp.data.registry import dataset_info, load_split
+from cdp.data.training import real_rows
 from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.checkpoints import training_folder
 from cdp.models.encoders import card_facts
@@ -26,6 +27,9 @@ from cdp.values.types import Split
 from cdp.work.checkpoint import Checkpoint
 
 CURVE_POINTS = 200
+_PART = {"real": None, "subset_seed": 0, "held_out": 0}
+"""The settings that choose a part of the training images, where they choose all: neither cards nor
+checkpoints of before had them."""
 
 
 def diffusion_card(
@@ -42,8 +46,9 @@ def diffusion_card(
     info = split.info
     names = ("training", "loss_curve", "before")
     history = {"before": {key: before[key] for key in names if key in before}} if before else {}
+    left_out = {"name", "dataset", "steps", "save_every", "patch", "anyway"}
     settings = config.model_dump(
-        mode="json", exclude={"name", "dataset", "steps", "save_every", "patch", "anyway"}
+        mode="json", exclude=left_out if config.real else left_out | _PART.keys()
     )
     settings |= {"images": len(split), "steps": steps, "steps_planned": config.steps}
     settings |= {"images_seen": steps * config.batch}
@@ -130,6 +135,8 @@ def finite(loss: float, step: int) -> float:
 def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
     """What is to be known before the training, a sentence each. Raises InputError with what stands
     in the way, MissingError where data set or starting model are not here."""
+    if isinstance(config, PretrainConfig):
+        training_rows(config, load_split(config.dataset, "train").label)
     notes = require_trainable(
         config.dataset, encoder=isinstance(config, EncoderConfig), anyway=config.anyway
     )
@@ -178,4 +185,18 @@ def checkpoint_of(target: Path, config: Frozen) -> Checkpoint:
 
 def settings_of(record: dict[str, Any]) -> dict[str, Any]:
     """What must be the same to go on: whether a concern was overruled changes no number."""
-    return {name: value for name, value in record.items() if name != "anyway"}
+    return {
+        name: value
+        for name, value in record.items()
+        if name != "anyway" and (name, value) not in _PART.items()
+    }
+
+
+def training_rows(config: PretrainConfig, label: np.ndarray) -> np.ndarray | None:
+    """Of the training images those that a diffusion model learns from; None for all. label: (N,)
+    of all. Raises InputError where there are too few."""
+    if config.real is None:
+        return None
+    return real_rows(
+        np.asarray(label, np.int64), config.real, held_out=config.held_out, seed=config.subset_seed
+    )

@@ -52,7 +52,8 @@ ENCODER_FIELDS = (
     " held_out"
 )
 MODEL_FIELDS = (
-    "steps batch learning_rate seed patch widths layers class_dropout ema_decay save_every"
+    "steps batch learning_rate seed patch widths layers class_dropout ema_decay save_every real"
+    " subset_seed held_out"
 )
 ENCODERS: Form[Settings[EncoderConfig]] = Form(
     config=EncoderConfig, prefix="data_encoder", state=Settings

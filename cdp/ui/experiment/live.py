@@ -41,6 +41,7 @@ from cdp.work.records import CONFIG, Run, get_run
 STRONGER = {"quick": "pgd", "pgd": "autoattack"}
 WORDS = {
     "waiting": "waiting",
+    "pretrain": "diffusion model",
     "generate": "images",
     "prepare": "choosing images",
     "train": "training",
@@ -269,7 +270,7 @@ def _cell(cell: CellState) -> Html:
     if cell.run and not cell.over:
         done = _share_now(cell)
         words = f"{words} {100 * done:.0f} %"
-    elif cell.stage in ("generate", "train", "evaluate"):  # its turn has not come
+    elif cell.stage in ("pretrain", "generate", "train", "evaluate"):  # its turn has not come
         words = "trained" if cell.train else "images there" if cell.set else "waiting"
     if cell.stage == "done" and len(cell.reused) > 1:
         words = "done, reused"
