@@ -24,7 +24,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=.
 UNIT    := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore=tests/e2e
 BROWSER := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
 
-.PHONY: help app test unit browser lint format bench quality study coverage clean
+.PHONY: help app test unit browser lint format bench quality study study-quick coverage clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 3
@@ -65,7 +65,10 @@ quality: $(RUNTIME)
 	$(BIN)/python -m benchmarks.quality
 
 study: $(RUNTIME)
-	$(BIN)/python -m benchmarks.study_guidance
+	$(BIN)/python -m scripts.study
+
+study-quick: $(RUNTIME)
+	$(BIN)/python -m scripts.study --quick
 
 coverage: $(RUNTIME)
 	$(BIN)/python -m benchmarks.coverage

@@ -55,6 +55,11 @@ def home_problem() -> str:
     )
 
 
+def example_dir() -> Path:
+    """The records of the shipped example study, laid out as the user's folder; read only."""
+    return ASSETS / "study"
+
+
 def datasets_dir() -> Path:
     """Raw files of torchvision's data sets and the imported ones."""
     return home() / "data"

@@ -251,10 +251,14 @@ def is_saved(name: str) -> bool:
 
 
 def open_set(name_or_path: str | Path) -> SampleSet:
-    """A set by name, or by path. Raises MissingError that lists the names."""
+    """A set by name, also of the example study, or by path. Raises MissingError that lists the
+    names."""
     given = str(name_or_path)
     if is_saved(given):
         return open_folder(paths.sets_dir() / given)
+    example = paths.example_dir() / "sets" / given
+    if example.parent == paths.example_dir() / "sets" and (example / samples.CARD).exists():
+        return open_folder(example)
     folder = Path(given).expanduser()
     if folder.is_dir() and (folder / samples.CARD).exists():
         return open_folder(folder.resolve())

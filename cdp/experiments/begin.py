@@ -9,7 +9,7 @@ from cdp.config.knobs import parse
 from cdp.errors import InputError
 from cdp.experiments.plan import require_ready
 from cdp.work.launch import earlier_configs, extend, free_name, launch, resume
-from cdp.work.records import RESUMABLE, Run, list_runs
+from cdp.work.records import RESUMABLE, Run, list_runs, shipped_runs
 from cdp.work.registry import TASKS
 
 KIND = "experiment"
@@ -52,9 +52,10 @@ def _same(first: Any, second: ExperimentConfig) -> bool:
     )
 
 
-def experiments() -> list[Run]:
-    """All of them, newest first."""
-    return [run for run in list_runs() if run.kind == KIND]
+def experiments(*, shipped: bool = False) -> list[Run]:
+    """All of them, newest first. shipped: those of the example study after them."""
+    runs = [*list_runs(), *(shipped_runs() if shipped else ())]
+    return [run for run in runs if run.kind == KIND]
 
 
 def more(

@@ -16,7 +16,7 @@ from filelock import FileLock
 from cdp import paths
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.files.atomic import read_small_text, write_json
-from cdp.work.records import run_folder
+from cdp.work.records import get_run, require_own
 
 LABELS = "labels.json"
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 2000
@@ -84,7 +84,9 @@ def change_labels(
     added, removed = checked_tags(add_tags), checked_tags(remove_tags)
     changes: dict[str, Any] = {"star": star, "archived": archived}
     changes["note"] = None if note is None else checked_note(note)
-    folder = run_folder(run_id)
+    run = get_run(run_id)
+    require_own(run)
+    folder = run.folder
     try:
         with FileLock(paths.runs_dir() / ".labels.lock"):
             before = read_labels(folder)

@@ -258,7 +258,7 @@ def _evaluations(run_ids: Collection[str]) -> list[tuple[Path, str]]:
     """Folders of the evaluations of these runs, and whose each is. One small file is read of every
     run there is, no more."""
     evaluations = []
-    for folder in run_folders():
+    for folder in run_folders(shipped=True):
         try:
             written = read_json(folder / CONFIG) or {}
         except OSError:

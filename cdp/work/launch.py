@@ -34,6 +34,7 @@ from cdp.work.records import (
     get_run,
     list_runs,
     read_run,
+    require_own,
 )
 from cdp.work.registry import TASKS, read_config, write_config
 from cdp.work.task import Task
@@ -113,6 +114,7 @@ def resume(run_id: str, *, command: Sequence[str] = WORKER) -> None:
     launcher = chosen()
     with _launching():
         run = get_run(run_id)
+        require_own(run)
         if run.config is None:
             raise InputError(run.error or f"run {run_id} has no settings: delete it")
         if run.state not in RESUMABLE:
@@ -130,6 +132,7 @@ def extend(task: AnyTask, run_id: str, config: Frozen, *, command: Sequence[str]
     launcher = chosen()
     with _launching():
         run = get_run(run_id)
+        require_own(run)
         end = time.monotonic() + GRACE_SECONDS
         while not run.over and (run.folder / CLOSED).exists() and time.monotonic() < end:
             time.sleep(0.05)
@@ -194,6 +197,7 @@ def delete(run_id: str) -> Path:
     works on the run."""
     with _launching():
         run = get_run(run_id)
+        require_own(run)
         if not run.over:
             raise InputError(f"run {run_id} is {run.state}: stop it first")
         trash_dir().mkdir(parents=True, exist_ok=True)

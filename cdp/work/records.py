@@ -63,27 +63,57 @@ class Run:
     pid: int | None = None
 
     @property
+    def shipped(self) -> bool:
+        """Whether it is of the example study, which is read only."""
+        return self.folder.parent == _example()
+
+    @property
     def over(self) -> bool:
         """Whether no process works on it any more."""
         return self.state in ("finished", *RESUMABLE)
 
 
 def run_folder(run_id: str) -> Path:
-    """The folder of a run. Raises MissingError where there is none of that id."""
-    folder = paths.runs_dir() / run_id
-    if folder.parent != paths.runs_dir() or run_id.startswith(".") or not folder.is_dir():
-        raise MissingError(f"run {run_id[:80]!r} is unknown: choose one of the list of runs")
-    return folder
+    """The folder of a run, also of the example study. Raises MissingError where there is none of
+    that id."""
+    for parent in (paths.runs_dir(), _example()):
+        folder = parent / run_id
+        if folder.parent == parent and not run_id.startswith(".") and folder.is_dir():
+            return folder
+    raise MissingError(f"run {run_id[:80]!r} is unknown: choose one of the list of runs")
 
 
-def run_folders() -> list[Path]:
-    """The folders of all runs, by name."""
+def _example() -> Path:
+    return paths.example_dir() / "runs"
+
+
+def require_own(run: Run) -> None:
+    """Raises InputError for a run that is shipped and cannot be changed."""
+    if run.shipped:
+        raise InputError(
+            f"run {run.id} is of the example study, which is read only: start one of your own with"
+            " its settings"
+        )
+
+
+def shipped_runs() -> list[Run]:
+    """The runs of the example study, newest first."""
+    runs = [read_run(folder) for folder in _folders(_example())]
+    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def run_folders(*, shipped: bool = False) -> list[Path]:
+    """The folders of all runs of the user's, by name. shipped: and those of the example study."""
+    return [*_folders(paths.runs_dir()), *(_folders(_example()) if shipped else ())]
+
+
+def _folders(parent: Path) -> list[Path]:
     try:
-        with os.scandir(paths.runs_dir()) as entries:
+        with os.scandir(parent) as entries:
             names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
     except FileNotFoundError:
         return []
-    return [paths.runs_dir() / name for name in names]
+    return [parent / name for name in names]
 
 
 def get_run(run_id: str) -> Run:

@@ -127,7 +127,15 @@ def _live(state: ExperimentPage, run_id: str, was_over: bool) -> None:
         return
     st.html(verdict_html(run, result))
     _progress(run, config, result)
-    _buttons(state, run, config)
+    if run.shipped:
+        st.html(
+            tag(
+                "div", "An example, read only. Use these settings to ask it again.", cls="cdp-quiet"
+            ),
+            width="stretch",
+        )
+    else:
+        _buttons(state, run, config)
     said()
     if run.over and run.state != "finished":
         why_over(run, "finished piece of work")

@@ -8,20 +8,21 @@ from functools import partial
 import streamlit as st
 
 from cdp.config.experiment import ExperimentConfig
+from cdp.experiments.begin import experiments
 from cdp.ui.experiment.doors import DOORS, door_of
 from cdp.ui.experiment.form import draw_form
 from cdp.ui.experiment.live import show_experiment
 from cdp.ui.experiment.state import ExperimentPage, opened
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.markup import line, row, tag
-from cdp.ui.kit.runlist import RunList, of_kind, run_bar, run_list, state_line
+from cdp.ui.kit.runlist import RunList, run_bar, run_list, state_line
 from cdp.values.text import counted, time_text
-from cdp.work.records import Run, list_runs
+from cdp.work.records import Run
 
 
 def experiment_page() -> None:
     """Everything of the page."""
-    state, runs = opened(), of_kind(list_runs(), "experiment")
+    state, runs = opened(), experiments(shipped=True)
     shown = next((run for run in runs if run.id == state.experiment), None)
     if state.experiment and shown is None:
         state.notes.append(
@@ -65,7 +66,8 @@ def _row(run: Run, *, visible: bool) -> str:
         line(verdict, "cdp-cut") if verdict else tag("div"),
         state_line(run, "", time_text(run.created)),
     ]
-    return row(head, *lines, run_bar(run), small=facts(run), error=run.error)
+    small = f"Example, read only · {facts(run)}" if run.shipped else facts(run)
+    return row(head, *lines, run_bar(run), small=small, error=run.error)
 
 
 def facts(run: Run) -> str:
@@ -87,4 +89,6 @@ EXPERIMENTS = RunList(
     "filter by name, state or data",
     facts,
     size=6,
+    runs=partial(experiments, shipped=True),
+    removable=lambda run: not run.shipped,
 )

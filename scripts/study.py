@@ -1,0 +1,280 @@
+"""The study: ``python -m scripts.study`` runs the experiments of ``studies/`` one after the other,
+in a workspace of their own, and writes docs/study.md and the records that are shipped.
+
+It may be stopped at any time: started again it goes on, and computes nothing twice. ``--quick`` runs
+the one experiment of ``studies/quick`` and prints its verdict; ``--report`` runs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdp import paths
+from cdp.config.experiment import ExperimentConfig
+from cdp.data.samples import CARD, IMAGE, LABEL
+from cdp.data.sets import is_saved, open_set
+from cdp.errors import CdpError
+from cdp.experiments.begin import experiments
+from cdp.experiments.cells import CELLS
+from cdp.experiments.files import read_experiment
+from cdp.experiments.results import line_of, result_of
+from cdp.experiments.search import STUDY as SEARCH
+from cdp.files.atomic import write_json
+from cdp.paths import ROOT
+from cdp.results.reached import BEST_CARD
+from cdp.values.evaluation import OUTCOMES, REPORT
+from cdp.values.experiment import CellState
+from cdp.values.text import counted, rough_duration
+from cdp.work.journal import JOURNAL
+from cdp.work.records import CONFIG, STATUS, Run, get_run
+
+STUDIES = ROOT / "studies"
+DOCUMENT = ROOT / "docs" / "study.md"
+SHEET = 64
+"""Images of a set that are shipped, under the first seed; of others one."""
+FILES = (CONFIG, STATUS, JOURNAL, CELLS, SEARCH, REPORT, OUTCOMES, BEST_CARD)
+"""Of a run that are shipped: settings, result, curve, and the outcome of every image."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One experiment of the study. question: the first line of its file; run: None before it was
+    begun."""
+
+    path: Path
+    question: str
+    config: ExperimentConfig
+    run: Run | None
+
+
+def main() -> int:
+    """0 where everything that was asked for is finished."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="of the experiments; without, all in order")
+    parser.add_argument("--home", type=Path, help="the workspace (default: workspace/study)")
+    parser.add_argument("--quick", action="store_true", help="the experiment of 20 minutes alone")
+    parser.add_argument("--report", action="store_true", help="run nothing, write what is there")
+    given = parser.parse_args()
+    os.environ["CDP_HOME"] = str(given.home or ROOT / "workspace" / "study")
+    folder = STUDIES / "quick" if given.quick else STUDIES
+    known = [read_study(path) for path in sorted(folder.glob("*.yaml"))]
+    chosen = [study for study in known if not given.names or study.config.name in given.names]
+    failed = False
+    for study in chosen if not given.report else ():
+        sys.stdout.write(f"{study.config.name}: {study.question}\n")
+        sys.stdout.flush()
+        failed |= not run(study)
+        if not given.quick:
+            write(known)
+    if given.report:
+        write(known)
+    return 1 if failed else 0
+
+
+def run(study: Study) -> bool:
+    """Run it to its verdict, at low priority; whether it got there."""
+    command = [sys.executable, "-m", "cdp", "experiment", "run", str(study.path)]
+    low = ["nice", "-n", "19"] if shutil.which("nice") else []
+    return subprocess.run([*low, *command], cwd=ROOT, check=False).returncode == 0
+
+
+def read_study(path: Path) -> Study:
+    """The experiment of a file of ``studies/``."""
+    config = read_experiment(path)
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    known = [run for run in experiments(shipped=True) if run.name == config.name]
+    run = next((run for run in known if run.state == "finished"), next(iter(known), None))
+    return Study(path, first.removeprefix("#").strip(), config, run)
+
+
+def write(known: Iterable[Study]) -> None:
+    """The records of all that is there, and the document."""
+    studies = [read_study(study.path) for study in known]
+    export(studies, paths.example_dir())
+    DOCUMENT.write_text(document(studies), encoding="utf-8")
+
+
+def export(studies: Iterable[Study], target: Path) -> None:
+    """The records of these experiments, without weights and with ``SHEET`` images a set, into a
+    folder that is laid out as a workspace."""
+    new = target.with_name(f".{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    for study in studies:
+        if study.run is None or study.run.state != "finished":
+            continue
+        copy_run(study.run, new)
+        cells = result_of(study.config, study.run.folder, study.run.name).cells
+        first = min((cell.seed for cell in cells), default=0)
+        for cell in cells:
+            for run_id in (cell.train, cell.evaluate):
+                if run_id:
+                    copy_run(get_run(run_id), new)
+            if cell.set and is_saved(cell.set):
+                if (run := maker(cell.set)) is not None:
+                    copy_run(run, new)
+                copy_sheet(cell.set, new / "sets" / cell.set, SHEET if cell.seed == first else 1)
+    shutil.rmtree(target, ignore_errors=True)
+    if new.exists():
+        new.replace(target)
+
+
+def copy_run(run: Run, target: Path) -> None:
+    """Its files of ``FILES``."""
+    for name in FILES:
+        source = run.folder / name
+        if source.is_file():
+            copy = target / "runs" / run.id / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+
+
+def copy_sheet(name: str, target: Path, most: int) -> None:
+    """The first images of a set, and its card, which says so."""
+    source = open_set(name)
+    count = min(most, len(source))
+    target.mkdir(parents=True, exist_ok=True)
+    np.save(target / IMAGE, np.asarray(source.image[:count]), allow_pickle=False)
+    if source.label is not None:
+        np.save(target / LABEL, np.asarray(source.label[:count]), allow_pickle=False)
+    about = f"the first {count} of {counted(len(source), 'image')} of {name}"
+    write_json(target / CARD, dict(source.card) | {"count": count, "source": about})
+
+
+def document(studies: Iterable[Study]) -> str:
+    """docs/study.md."""
+    known = list(studies)
+    over = [study for study in known if study.run is not None and study.run.state == "finished"]
+    lines = [HEAD.strip(), "", *overview(known)]
+    for study in over:
+        lines += ["", *section(study)]
+    return "\n".join([*lines, "", TAIL.strip(), ""])
+
+
+def overview(studies: Iterable[Study]) -> Iterator[str]:
+    """A table of all experiments with what each came to."""
+    yield "| experiment | question | verdict |"
+    yield "| --- | --- | --- |"
+    for study in studies:
+        yield f"| {study.config.name} | {study.question} | {verdict(study)} |"
+
+
+def verdict(study: Study) -> str:
+    if study.run is None or study.run.state != "finished":
+        return "not finished yet"
+    return str((study.run.result or {}).get("verdict") or "")
+
+
+def section(study: Study) -> Iterator[str]:
+    """One experiment: verdict, arms, what its images cost."""
+    assert study.run is not None
+    result = result_of(study.config, study.run.folder, study.run.name)
+    line: dict[str, Any] = line_of(result)
+    yield f"## {study.config.name}"
+    yield ""
+    yield study.question
+    yield ""
+    yield f"**{line['verdict']}**"
+    yield ""
+    yield "| arm | seeds | robust | clean | difference | agreement | Frechet | s to make | s to train |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for arm in line["arms"]:
+        cells = [cell for cell in result.cells if cell.arm == arm["name"]]
+        row = [
+            arm["name"],
+            str(len(arm["seeds"])),
+            percent(arm["robust"]),
+            percent(arm["clean"]),
+            points(arm["difference"]),
+            percent(arm.get("agreement")),
+            number(arm.get("frechet")),
+            seconds(made(cell) for cell in cells),
+            seconds(trained(cell) for cell in cells),
+        ]
+        yield f"| {' | '.join(row)} |"
+    for proxy in line["proxies"]:
+        yield ""
+        yield proxy["sentence"]
+    for note in line["notes"]:
+        yield ""
+        yield f"Note: {note}"
+
+
+def percent(figure: dict[str, Any] | None) -> str:
+    if figure is None:
+        return ""
+    value, low, high = (100 * figure[name] for name in ("value", "low", "high"))
+    return f"{value:.1f} % ({low:.1f}..{high:.1f})"
+
+
+def points(figure: dict[str, Any] | None) -> str:
+    if figure is None:
+        return ""
+    value, low, high = (100 * figure[name] for name in ("value", "low", "high"))
+    return f"{value:+.1f} ({low:+.1f}..{high:+.1f})"
+
+
+def number(figure: dict[str, Any] | None) -> str:
+    return "" if figure is None else f"{figure['value']:.1f}"
+
+
+def seconds(values: Iterable[float | None]) -> str:
+    """Mean of those that are known."""
+    known = [value for value in values if value is not None]
+    return rough_duration(sum(known) / len(known)) if known else ""
+
+
+def maker(name: str) -> Run | None:
+    """The run that made a set, or the set that this is a part of; None where it is gone."""
+    try:
+        card = open_set(name).card
+        parent = card.get("parent")
+        if isinstance(parent, dict):
+            card = open_set(str(parent.get("name"))).card
+        return get_run(str(card.get("run")))
+    except CdpError:
+        return None
+
+
+def made(cell: CellState) -> float | None:
+    """Seconds that its images took."""
+    run = maker(cell.set) if cell.set else None
+    return run.progress.seconds if run and run.progress else None
+
+
+def trained(cell: CellState) -> float | None:
+    """Seconds that its training took."""
+    progress = get_run(cell.train).progress if cell.train else None
+    return progress.seconds if progress else None
+
+
+HEAD = """
+# The study: does contrastive guidance pay, per generated image?
+
+Written by `python -m scripts.study --report` from the records of the experiments in `studies/`.
+Every number can be taken again: `make study` runs what is missing, in order, at low priority, and
+may be stopped at any time; `make study-quick` asks the question at small size in about 20 minutes
+on two cores. To ask it of other data or networks copy a file of `studies/`, change it, and give it
+to the page *Experiment* or to `python -m cdp experiment run`.
+
+Arms are compared with their control over paired seeds at equal optimiser steps; intervals are of
+95 %, differences are in points and corrected for the number of arms (see
+[Experiments](experiments.md)). Seconds are of cores that did other work as well: they rank arms.
+"""
+TAIL = """
+The records lie in `assets/study`: settings, curves, reports, the outcome of every test image, and
+the first 64 images of every set, without the weights. The page *Experiment* lists them as
+examples, which are read only.
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The study's records: what is shipped of an experiment is read as the experiment itself, by an
+empty workspace, and cannot be changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdp.config.generate import GenerateConfig
+from cdp.data.sets import list_sets, open_set
+from cdp.errors import InputError, MissingError
+from cdp.experiments.begin import extend_run, more
+from cdp.experiments.files import yaml_of
+from cdp.experiments.results import line_of
+from cdp.results.labels import change_labels
+from cdp.results.rows import run_rows
+from cdp.work import launch
+from cdp.work.records import get_run, list_runs, shipped_runs
+from scripts import study
+from tests.experiments.test_experiments import ARMS, begin, config, done, fast, home, result
+from tests.work.inprocess import here
+
+__all__ = ["fast", "here", "home"]
+
+
+@pytest.fixture
+def shipped(fast: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> study.Study:
+    """An experiment of which the records are shipped; the workspace is an empty one by now."""
+    target = tmp_path / "assets" / "study"
+    monkeypatch.setattr("cdp.paths.example_dir", lambda: target)
+    arms = ARMS | {"unguided": {"generate": {"preset": "unguided", "count": 100, "steps": 2}}}
+    experiment = config(arms=arms, seeds=[0, 1], name="trial")
+    path = tmp_path / "trial.yaml"
+    path.write_text(f"# Does it help?\n{yaml_of(experiment)}")
+    assert study.read_study(path).run is None
+    done(begin(experiment))
+    seen = study.read_study(path)
+    study.export([seen], target)
+    monkeypatch.setenv("CDP_HOME", str(tmp_path / "empty"))
+    return seen
+
+
+def test_what_is_shipped_reads_as_the_experiment_itself(shipped: study.Study) -> None:
+    assert shipped.run is not None
+    assert list_runs() == []
+    assert run_rows() == []
+    assert list_sets() == []
+    again = next(run for run in shipped_runs() if run.kind == "experiment")
+    assert again.id == shipped.run.id
+    assert line_of(result(again)) == shipped.run.result
+    guided = next(cell for cell in result(again).cells if (cell.arm, cell.seed) == ("guided", 0))
+    images = open_set(guided.set)
+    assert len(images) == 20
+    assert open_set(result(again).cells[0].set or guided.set).card["count"] <= study.SHEET
+    with pytest.raises(MissingError):
+        open_set("../sets")
+
+
+def test_what_is_shipped_cannot_be_changed(shipped: study.Study) -> None:
+    run = next(run for run in shipped_runs() if run.kind == "experiment")
+    for act in (
+        lambda: launch.delete(run.id),
+        lambda: launch.resume(run.id),
+        lambda: extend_run(run.id, more(shipped.config, seeds=1)),
+        lambda: change_labels(run.id, star=True),
+    ):
+        with pytest.raises(InputError, match="read only"):
+            act()
+    launch.stop(run.id)
+    assert get_run(run.id).state == "finished"
+
+
+def test_the_document_says_what_every_experiment_came_to(
+    shipped: study.Study, tmp_path: Path
+) -> None:
+    shipped = study.read_study(shipped.path)
+    assert shipped.run is not None and shipped.run.shipped
+    text = study.document([shipped, study.Study(Path("b.yaml"), "And this?", shipped.config, None)])
+    verdict = str(shipped.run.result["verdict"]) if shipped.run.result else ""
+    assert f"| trial | Does it help? | {verdict} |" in text
+    assert "| trial | And this? | not finished yet |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| guided "))
+    guided = next(arm for arm in shipped.run.result["arms"] if arm["name"] == "guided")
+    assert f"{100 * guided['robust']['value']:.1f} % (" in row
+    assert row.count("|") == 10
+
+
+def test_every_experiment_of_the_study_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cdp.experiments.plan import cells
+
+    names = []
+    for path in sorted(study.STUDIES.glob("**/*.yaml")):
+        asked = study.read_study(path)
+        assert asked.question.endswith(("?", ".")), path
+        names.append(asked.config.name)
+        for cell in cells(asked.config, seeds=asked.config.seeds[:1]):
+            assert cell.generate is None or isinstance(cell.generate, GenerateConfig)
+    assert len(set(names)) == len(names) > 20
