@@ -333,7 +333,7 @@ def arm_title(chosen: Mapping[str, Value]) -> str:
 
 
 def _short(value: Value) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value) or "none"
 
 
 def _check_name(name: str) -> None:

@@ -214,6 +214,10 @@ def refusal(guidance: Guidance) -> str:
     return ""
 
 
+AUTOGUIDANCE = ("weak_model", "autoguidance_scale", "autoguidance_start", "autoguidance_stop")
+"""Settings of the sampler that say nothing where it is not ``autoguided``."""
+
+
 class Sampler(Frozen):
     """How noise becomes images."""
 
@@ -233,6 +237,22 @@ class Sampler(Frozen):
     )
     """1 is the conditional model as it is; above 1 trades variety for typicality, at two network
     calls a step."""
+    weak_model: str = knob("", "Weak model", paper="none", advanced=True, max_length=400)
+    """A worse diffusion model of the same images, such as one trained for fewer steps (name or
+    folder): autoguidance moves each prediction away from its, at a second network call a step.
+    Empty is off."""
+    autoguidance_scale: float = knob(2.0, "Autoguidance scale", advanced=True, ge=1, le=20)
+    """Weight w of e_weak + w (e - e_weak), for the noise e predicted by the model and by the weak
+    one: 1 is the model as it is. Takes the place of the classifier-free scale, which has to be
+    1."""
+    autoguidance_start: float = knob(
+        1.0, "Autoguidance starts at", unit="t/T", advanced=True, ge=0, le=1
+    )
+    """The weak model is asked only where t/T is below this: 1 is pure noise."""
+    autoguidance_stop: float = knob(
+        0.0, "Autoguidance stops at", unit="t/T", advanced=True, ge=0, le=1
+    )
+    """The weak model is asked only where t/T is at or above this: 0 is the finished image."""
     precision: Literal["auto", "fp32", "bf16"] = knob(
         "auto", "Precision", paper="fp32", advanced=True
     )
@@ -241,6 +261,28 @@ class Sampler(Frozen):
     """Compile the network first (torch.compile): up to a minute the first time on a machine,
     seconds after that; then a quarter faster. Pays for sets of 10,000 images and more; the last bit
     of a number may differ."""
+
+    @property
+    def autoguided(self) -> bool:
+        """Whether the weak model changes anything."""
+        empty = self.autoguidance_stop >= self.autoguidance_start
+        return bool(self.weak_model) and self.autoguidance_scale != 1 and not empty
+
+    @model_validator(mode="after")
+    def _one_extrapolation(self) -> Self:
+        if not self.weak_model:
+            return self
+        if self.autoguidance_stop > self.autoguidance_start:
+            raise ValueError(
+                f"autoguidance_stop ({self.autoguidance_stop:g}) must not be above"
+                f" autoguidance_start ({self.autoguidance_start:g})"
+            )
+        if self.autoguided and self.cfg_scale != 1:
+            raise ValueError(
+                "weak_model and cfg_scale contradict each other, as autoguidance takes the place of"
+                " classifier-free guidance: set cfg_scale to 1, or leave weak_model empty"
+            )
+        return self
 
 
 class GenerateConfig(Frozen):

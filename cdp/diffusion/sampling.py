@@ -178,6 +178,26 @@ def steered(out: Tensor, delta: Tensor, alpha_bar: float, prediction: str) -> Te
 
 
 @dataclass(frozen=True)
+class Autoguidance:
+    """A model guided by a worse one of itself (Karras et al. 2024, arXiv 2406.02507): where
+    stop <= t/T < start, the noise interval of Kynkaanniemi et al. 2024, the prediction is
+    ``e_weak + scale (e - e_weak)``.
+
+    weak: for the same images, classes, noise schedule and prediction type. The formula then is the
+    same for the noise, v and the image, as each is an affine function of the noise at one x_t.
+    """
+
+    weak: Denoiser
+    scale: float
+    start: float = 1.0
+    stop: float = 0.0
+
+    def acts(self, t_fraction: float) -> bool:
+        """Whether the weak model is asked at this noise level."""
+        return self.stop <= t_fraction < self.start
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One network call: what it predicts here, and what the guide would change."""
 
@@ -202,16 +222,19 @@ class Trajectory:
         eta: float = 0.0,
         guide: Guide | None = None,
         cfg_scale: float = 1.0,
+        autoguidance: Autoguidance | None = None,
         clip_sample: str = "model",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """scheduler: the model's scheduler_config; labels: (B,), None for an unconditional model;
         seeds: one an image; solver: ddim, ddpm, dpmpp or unipc; eta: DDIM's; cfg_scale:
-        classifier-free guidance, 1 is off; dtype: of the network call, all else is fp32. Raises
-        InputError for labels that do not fit the model."""
+        classifier-free guidance, 1 is off; autoguidance: by a weak model, in its place; dtype: of
+        the network call, all else is fp32. Raises InputError for labels that do not fit the
+        model."""
         self.device = next(denoiser.parameters()).device
         check_labels(denoiser, labels, len(seeds), cfg_scale)
         self.denoiser, self.guide, self.cfg_scale, self.dtype = denoiser, guide, cfg_scale, dtype
+        self.autoguidance = autoguidance
         self.labels = None if labels is None else labels.to(self.device)
         self.solver = Solver(
             solver, scheduler, steps=steps, eta=eta, seeds=seeds, clip_sample=clip_sample
@@ -229,14 +252,18 @@ class Trajectory:
         return self.i < len(self.solver.timesteps)
 
     def fork(self) -> Trajectory:
-        """An unguided twin in the same state, with the same noise to come."""
+        """A twin without the guide in the same state, with the same noise to come."""
         twin = object.__new__(Trajectory)
         twin.__dict__.update(self.__dict__)
         twin.solver, twin.guide = self.solver.fork(), None
         return twin
 
     def _output(self, x: Tensor, t: int) -> Tensor:
+        auto = self.autoguidance
         with autocast(self.device, self.dtype):
+            if auto is not None and auto.acts(t / self.solver.train_steps):
+                weak = auto.weak(x, t, self.labels).float()
+                return weak + auto.scale * (self.denoiser(x, t, self.labels).float() - weak)
             if self.cfg_scale == 1:
                 return self.denoiser(x, t, self.labels).float()
             # Classifier-free guidance (Ho and Salimans 2022): both halves in one call.

@@ -10,7 +10,7 @@ from typing import Any
 
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import PseudoLabel, Select
-from cdp.config.generate import GenerateConfig, flatten, unflatten
+from cdp.config.generate import AUTOGUIDANCE, GenerateConfig, flatten, unflatten
 from cdp.config.presets import PRESETS
 from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import TrainConfig
@@ -36,17 +36,19 @@ def generated_content(config: GenerateConfig) -> str:
     a network is not here."""
     dataset = dataset_of_generation(config)
     encoder = encoder_weights(config.guidance.encoder, dataset) if is_guided(config) else ""
-    return _content(config, dataset, model_weights(config.model), encoder)
+    weak = model_weights(config.sampler.weak_model) if config.sampler.autoguided else ""
+    return _content(config, dataset, model_weights(config.model), encoder, weak)
 
 
-def _content(config: GenerateConfig, dataset: str, model: str, encoder: str) -> str:
+def _content(config: GenerateConfig, dataset: str, model: str, encoder: str, weak: str) -> str:
     flat = flatten(config) | {"dataset": dataset}
     if not is_guided(config):
         own = (*GenerateConfig.model_fields, *type(config.sampler).model_fields)
         flat |= {name: None for name in flat if name not in own} | PRESETS["unguided"].flat
     # A model is its weights, by whatever name or path it was asked for.
-    settings = {name: value for name, value in flat.items() if name not in ("model", "encoder")}
-    return digest("generated", sorted(settings.items()), model, encoder)
+    left = {"model", "encoder", *(["weak_model"] if weak else AUTOGUIDANCE)}
+    settings = {name: value for name, value in flat.items() if name not in left}
+    return digest("generated", sorted(settings.items()), model, encoder, *([weak] if weak else []))
 
 
 def card_content(name: str, card: Mapping[str, Any]) -> str:
@@ -55,7 +57,9 @@ def card_content(name: str, card: Mapping[str, Any]) -> str:
         if card.get("kind") == "generated":
             config = unflatten(card["config"])
             encoder = (card.get("encoder") or {}).get("sha256", "") if is_guided(config) else ""
-            return _content(config, card.get("dataset") or "", card["model"]["sha256"], encoder)
+            weak = card["weak_model"]["sha256"] if config.sampler.autoguided else ""
+            model = card["model"]["sha256"]
+            return _content(config, card.get("dataset") or "", model, encoder, weak)
     except (CdpError, KeyError, TypeError, AttributeError):
         pass  # a card of an older version: by its name and date
     return digest("saved", name, card.get("created"), card.get("count"))

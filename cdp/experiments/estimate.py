@@ -21,6 +21,7 @@ from cdp.experiments.plan import Cell, cells
 from cdp.experiments.search import trial_count
 from cdp.statistics.significance import power_of
 from cdp.values.text import bytes_text, counted, rough_duration
+from cdp.work.cost import network_calls
 from cdp.work.records import Run
 
 START_SECONDS = 6.0
@@ -167,12 +168,12 @@ def _pieces(config: ExperimentConfig, cell: Cell, here: Here) -> Iterable[tuple[
 
 
 def _units(config: object) -> float:
-    """Optimiser steps of a diffusion model; images times sampler steps; optimiser steps times attack
+    """Optimiser steps of a diffusion model; images times network calls; optimiser steps times attack
     steps; images times attack steps."""
     if isinstance(config, PretrainConfig):
         return config.steps * config.batch / 128
     if isinstance(config, GenerateConfig):
-        return config.count * config.sampler.steps
+        return config.count * network_calls(config)
     if isinstance(config, TrainConfig):
         steps = config.steps or 300 * (config.epochs or 1)
         return steps * (config.pgd_steps + 2) * config.batch / 128

@@ -97,6 +97,14 @@ def model_weights(name_or_path: str | Path) -> str:
     return sha256_of(_weights(folder / "unet" if (folder / "unet").is_dir() else folder))
 
 
+def model_schedule(name_or_path: str | Path) -> dict[str, Any]:
+    """What defines a model's noise process, prediction type included. Raises as ``find_model``."""
+    folder = find_model(name_or_path)
+    # The oldest published folders keep both parts' files beside the index.
+    inner = folder / "scheduler" if (folder / "scheduler").is_dir() else folder
+    return read_scheduler_config(inner / "scheduler_config.json")
+
+
 def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
     """A model by name, or by path to a diffusers pipeline folder. Raises MissingError where there
     is none, InputError for one that is unsafe, incomplete or contradicts itself."""
@@ -104,10 +112,8 @@ def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
 
     folder = find_model(name_or_path)
     _check_index(folder / INDEX)
-    # The oldest published folders keep both parts' files beside the index.
     unet_folder = folder / "unet" if (folder / "unet").is_dir() else folder
-    scheduler_folder = folder / "scheduler" if (folder / "scheduler").is_dir() else folder
-    scheduler_config = read_scheduler_config(scheduler_folder / "scheduler_config.json")
+    scheduler_config = model_schedule(folder)
     config = read_unet_config(unet_folder / "config.json")
     weights = _weights(unet_folder)
     empty, shapes = build_checked_unet(config, unet_folder / "config.json")

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from cdp import __version__
-from cdp.config.generate import GenerateConfig, flatten
+from cdp.config.generate import GenerateConfig, Sampler, flatten
 from cdp.data.registry import dataset_info
 from cdp.data.rows import Chunk
-from cdp.diffusion.sampling import Trajectory, image_seeds, sample_pair
+from cdp.diffusion.sampling import Autoguidance, Trajectory, image_seeds, sample_pair
 from cdp.guidance.guide import build_guide
 from cdp.tasks.loaded import Loaded, load_engine, to_uint8
 from cdp.values.types import Guide, Step
@@ -61,9 +61,18 @@ def _trajectory(config: GenerateConfig, index: int) -> Trajectory:
         labels=None if wanted is None else torch.from_numpy(wanted),
         seeds=image_seeds(config.seed, rows),
         guide=guide_for(config, loaded, index),
+        autoguidance=autoguidance_of(sampler, loaded),
         dtype=loaded.dtype,
         **{name: getattr(sampler, name) for name in names},
     )
+
+
+def autoguidance_of(sampler: Sampler, loaded: Loaded) -> Autoguidance | None:
+    """What the weak model does; None without one, so that scale 1 is exactly the model as it is."""
+    if loaded.weak is None:
+        return None
+    window = sampler.autoguidance_start, sampler.autoguidance_stop
+    return Autoguidance(loaded.weak.denoiser, sampler.autoguidance_scale, *window)
 
 
 def guide_for(config: GenerateConfig, loaded: Loaded, index: int) -> Guide | None:
@@ -105,10 +114,13 @@ def generate_batch(
 
 
 def set_card(config: GenerateConfig) -> dict[str, Any]:
-    """JSON-ready: config, hashes of model and encoder, class names, device and versions. A model
+    """JSON-ready: config, hashes of the networks, class names, device and versions. A model
     without classes makes images without labels, and then there are no class names."""
     engine = load_engine(config)
     encoder, classes = engine.encoder, engine.model.denoiser.classes
+    weak = (
+        {"name": config.sampler.weak_model, "sha256": engine.weak.sha256} if engine.weak else None
+    )
     names = engine.model.card.get("class_names") or (
         dataset_info(engine.dataset).classes if engine.dataset else map(str, range(classes))
     )
@@ -118,6 +130,7 @@ def set_card(config: GenerateConfig) -> dict[str, Any]:
         "class_names": list(names) if classes else [],
         "config": flatten(config) | {"dataset": engine.dataset},
         "model": {"name": config.model, "sha256": engine.model.sha256, "classes": classes},
+        "weak_model": weak,
         "encoder": {"name": encoder.name, "sha256": encoder.sha256} if encoder else None,
         "precision": str(engine.dtype).removeprefix("torch."),
         "device": device_name(engine.device.type),

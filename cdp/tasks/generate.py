@@ -60,9 +60,10 @@ class Maker:
     def weights(self, config: GenerateConfig) -> dict[str, str]:
         """The data set, and hashes of the networks. A set begun with others is refused."""
         loaded = self._loaded(config)
-        return {"dataset": loaded.dataset, "model_sha256": loaded.model.sha256} | (
-            {"encoder_sha256": loaded.encoder.sha256} if loaded.encoder else {}
-        )
+        networks = {"model": loaded.model, "weak_model": loaded.weak, "encoder": loaded.encoder}
+        return {"dataset": loaded.dataset} | {
+            f"{name}_sha256": network.sha256 for name, network in networks.items() if network
+        }
 
     def labelled(self, config: GenerateConfig) -> bool:
         """Whether the images will have labels."""

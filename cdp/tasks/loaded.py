@@ -24,7 +24,13 @@ from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.paths import home
 from cdp.robust.attacks import madry, pgd
 from cdp.robust.recipes import to_tensor
-from cdp.tasks.sources import dataset_of_generation, looking_for, real_images, require_aims
+from cdp.tasks.sources import (
+    dataset_of_generation,
+    looking_for,
+    real_images,
+    require_aims,
+    require_weak_model,
+)
 
 GRADIENT_STEPS = 10
 """Of the attack on the real images of ``Loaded.gradient``."""
@@ -33,7 +39,8 @@ GRADIENT_STEPS = 10
 @dataclass(frozen=True)
 class Loaded:
     """Everything a generation needs in memory. gradient: of a robust loss on real images, where the
-    guide's loss asks for it; dataset: whose encoders and real images these are."""
+    guide's loss asks for it; dataset: whose encoders and real images these are; weak: the model
+    that autoguidance moves away from."""
 
     model: DiffusionModel
     encoder: Encoder | None
@@ -42,6 +49,7 @@ class Loaded:
     dtype: torch.dtype
     dataset: str
     gradient: Tensor | None = None
+    weak: DiffusionModel | None = None
 
 
 @lru_cache(maxsize=2)
@@ -131,7 +139,10 @@ def load_engine(config: GenerateConfig) -> Loaded:
     Raises InputError or MissingError with the remedy.
     """
     require_aims(config)
-    model = (_compiled if config.sampler.compile else _model)(config.model)
+    require_weak_model(config)
+    load = _compiled if config.sampler.compile else _model
+    model = load(config.model)
+    weak = load(config.sampler.weak_model) if config.sampler.autoguided else None
     guidance, dataset = config.guidance, _dataset(config.model, config.dataset, str(home()))
     device = pick_device()
     dtype = pick_dtype(config.sampler.precision, device)
@@ -142,7 +153,7 @@ def load_engine(config: GenerateConfig) -> Loaded:
             " leave it out"
         )
     if guidance.loss == "none":
-        return Loaded(model, None, None, device, dtype, dataset)
+        return Loaded(model, None, None, device, dtype, dataset, weak=weak)
     wants_real = (
         "real" in (positives_of(guidance), negatives_of(guidance))
         and LOSSES[guidance.loss].contrasts
@@ -182,4 +193,4 @@ def load_engine(config: GenerateConfig) -> Loaded:
     gradient = None
     if LOSSES[guidance.loss].robustness:
         gradient = _robust_gradient(guidance.encoder, dataset, guidance.bank_size)
-    return Loaded(model, encoder, bank, device, dtype, dataset, gradient)
+    return Loaded(model, encoder, bank, device, dtype, dataset, gradient, weak)

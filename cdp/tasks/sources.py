@@ -17,10 +17,11 @@ from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, la
 from cdp.data.registry import dataset_info, load_split
 from cdp.data.samples import without_labels
 from cdp.data.sets import open_set
-from cdp.errors import InputError, MissingError
+from cdp.errors import CdpError, InputError, MissingError
 from cdp.models.checkpoints import is_name
 from cdp.models.encoders import list_encoders
-from cdp.models.pipelines import model_card
+from cdp.models.noise_schedule import alpha_bars
+from cdp.models.pipelines import find_model, model_card, model_schedule
 
 SPLITS = ("train", "test")
 NAME_DATASET = "set dataset to the one whose real images to compare with, such as fashion-mnist"
@@ -196,10 +197,44 @@ def require_aims(config: GenerateConfig) -> None:
         )
 
 
+def require_weak_model(config: GenerateConfig) -> None:
+    """Raises InputError where the weak model of autoguidance does not fit the model, MissingError
+    where it is not here."""
+    name = config.sampler.weak_model
+    if not config.sampler.autoguided:
+        return
+    try:
+        folder, card, schedule = find_model(name), model_card(name), model_schedule(name)
+    except CdpError as error:
+        raise type(error)(f"weak_model: {error}") from error
+    if folder == find_model(config.model):
+        raise InputError(
+            f"weak_model: {name} is the model itself, which would change nothing: choose one that"
+            " was trained less, or leave weak_model empty"
+        )
+    ours, own = model_card(config.model), model_schedule(config.model)
+    match = fit(labelling_of_card(name, card), labelling_of_card(config.model, ours))
+    reason = match.refusal or ("its classes are numbered otherwise" if match.mapping else "")
+    if not reason and card["classes"] != ours["classes"]:
+        reason = f"it knows {card['classes']} classes, the model {ours['classes']}"
+    kinds = [part.get("prediction_type", "epsilon") for part in (schedule, own)]
+    if not reason and kinds[0] != kinds[1]:
+        reason = f"it predicts {kinds[0]}, the model {kinds[1]}"
+    if not reason and not np.array_equal(alpha_bars(schedule), alpha_bars(own)):
+        reason = "its noise schedule is another one"
+    if reason:
+        raise InputError(
+            f"weak_model: {name} does not fit the model {config.model} ({reason}): choose a worse"
+            " model of the same images, such as one trained for fewer steps, or leave weak_model"
+            " empty"
+        )
+
+
 def require_generation(config: GenerateConfig) -> None:
     """Raises CdpError where a generation cannot begin. Opens no weights."""
     dataset_of_generation(config)
     require_aims(config)
+    require_weak_model(config)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import platform
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,10 +62,24 @@ def _is_rate(value: object) -> bool:
 @dataclass(frozen=True)
 class Tick:
     """One step of a finished job. seconds: since the step before; guided: whether guidance was
-    active in it."""
+    active in it; autoguided: whether a weak model was asked as well."""
 
     seconds: float
     guided: bool
+    autoguided: bool = False
+
+    @property
+    def sort(self) -> str:
+        return _SORTS[self.guided, self.autoguided]
+
+
+_SORTS = {
+    (False, False): "plain",
+    (True, False): "guided",
+    (False, True): "autoguided",
+    (True, True): "both",
+}
+"""Names of the rates of a step, by guided and autoguided."""
 
 
 def is_guided(config: GenerateConfig) -> bool:
@@ -73,12 +88,25 @@ def is_guided(config: GenerateConfig) -> bool:
     return g.loss != "none" and (g.strength if g.strength_mode == "relative" else g.raw_lambda) != 0
 
 
-def guided_steps(config: GenerateConfig) -> int:
-    """How many of the steps fall into the guidance window, for timesteps evenly spaced over T."""
-    if not is_guided(config):
-        return 0
-    steps, g = config.sampler.steps, config.guidance
-    return sum(g.window_stop <= i / steps < g.window_start for i in range(steps))
+def asks_weak_model(config: GenerateConfig, t_fraction: float) -> bool:
+    """Whether autoguidance acts at a noise level."""
+    s = config.sampler
+    return s.autoguided and s.autoguidance_stop <= t_fraction < s.autoguidance_start
+
+
+def sorts_of_steps(config: GenerateConfig) -> Counter[str]:
+    """How many steps of each sort there are, for timesteps evenly spaced over T."""
+    steps, g, guided = config.sampler.steps, config.guidance, is_guided(config)
+    return Counter(
+        _SORTS[guided and g.window_stop <= t < g.window_start, asks_weak_model(config, t)]
+        for t in (i / steps for i in range(steps))
+    )
+
+
+def network_calls(config: GenerateConfig) -> int:
+    """Calls of a diffusion model that an image takes, those of a weak model among them."""
+    sorts = sorts_of_steps(config)
+    return config.sampler.steps + sorts["autoguided"] + sorts["both"]
 
 
 def generation_seconds(config: GenerateConfig, *, compare: bool) -> float | None:
@@ -87,10 +115,8 @@ def generation_seconds(config: GenerateConfig, *, compare: bool) -> float | None
     rates = known_rates("generate", kind(config, compare=compare))
     if rates is None:
         return None
-    inside = guided_steps(config)
-    outside = config.sampler.steps - inside
-    an_image = outside * rates["plain"] + inside * rates["guided"] + rates["tail"]
-    return config.count * an_image
+    steps = sum(count * rates[sort] for sort, count in sorts_of_steps(config).items())
+    return config.count * (steps + rates["tail"])
 
 
 def learn_generation(
@@ -98,16 +124,21 @@ def learn_generation(
 ) -> None:
     """Take in one finished generation. ticks: all of its steps but the first; tail: seconds after
     the last. Where no step of one sort was seen (a window that covers everything), it is taken to
-    cost what the other sort does."""
+    cost what the nearest sort does."""
     if not ticks or min(config.count, config.batch) < min(config.batch, FULL_BATCH):
         return
     # Moved by one step, whether batches run in turn or together.
     images = config.count * config.sampler.steps / (len(ticks) + 1)
-    plain = [t.seconds / images for t in ticks if not t.guided]
-    guided = [t.seconds / images for t in ticks if t.guided]
-    rates = {"plain": plain or guided, "guided": guided or plain, "tail": [tail / config.count]}
-    middle = {name: statistics.median(seconds) for name, seconds in rates.items()}
-    learn_rates(("generate", kind(config, compare=compare)), **middle)
+    seen = {
+        sort: statistics.median(t.seconds / images for t in ticks if t.sort == sort)
+        for sort in {t.sort for t in ticks}
+    }
+    rates = {"tail": tail / config.count}
+    for (guided, auto), sort in _SORTS.items():
+        if config.sampler.autoguided or not auto:
+            near = (guided, auto), (not guided, auto), (guided, not auto), (not guided, not auto)
+            rates[sort] = next(seen[_SORTS[key]] for key in near if _SORTS[key] in seen)
+    learn_rates(("generate", kind(config, compare=compare)), **rates)
 
 
 def kind(config: GenerateConfig, *, compare: bool) -> str:
@@ -115,6 +146,7 @@ def kind(config: GenerateConfig, *, compare: bool) -> str:
     g, s = config.guidance, config.sampler
     parts = [config.model, s.precision, f"batch {config.batch}"]
     parts += ["cfg" if s.cfg_scale != 1 else "no cfg", "compiled" if s.compile else "eager"]
+    parts += [f"weak {s.weak_model}"] if s.autoguided else []
     if is_guided(config):
         parts += [config.dataset, g.encoder, g.point, positives_of(g), g.negatives]
         parts += ["head" if g.head else "no head", "two arms" if compare else "one arm"]

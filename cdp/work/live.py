@@ -9,12 +9,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Protocol
 
 from cdp.config.generate import GenerateConfig
 from cdp.errors import Cancelled, CdpError
 from cdp.values.types import Frame, LiveResult
-from cdp.work.cost import Tick, generation_seconds, learn_generation, time_left
+from cdp.work.cost import (
+    Tick,
+    asks_weak_model,
+    generation_seconds,
+    learn_generation,
+    time_left,
+)
 from cdp.work.failures import sentence
 from cdp.work.session import Session
 from cdp.work.ticket import Queue, Ticket
@@ -55,7 +62,7 @@ class Job(Ticket):
         self._frames: list[Frame] = []
         self._stride = 1
         self._done, self._total = 0, 0
-        self._times: list[tuple[float, bool]] = []
+        self._times: list[tuple[float, bool, bool]] = []
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -76,7 +83,7 @@ class Job(Ticket):
         with self._lock:
             if self.over:
                 return 0.0
-            times = [when for when, _ in self._times[-_RECENT - 1 :]]
+            times = [when for when, *_ in self._times[-_RECENT - 1 :]]
             steps, left = len(times) - 1, self._total - self._done
             if steps < 1:
                 return time_left(self.spent, 0, 1, expected=self.expected)
@@ -101,7 +108,8 @@ class Job(Ticket):
                 size = frame.guided.nbytes + other
                 self._stride = max(1, -(-size * frame.total // FRAME_BYTES))
             self._done, self._total = frame.i, frame.total
-            self._times.append((time.monotonic(), frame.loss is not None))
+            asked = asks_weak_model(self.config, frame.t_fraction)
+            self._times.append((time.monotonic(), frame.loss is not None, asked))
             ends_batch = frame.i % self.config.sampler.steps == 0
             if not self._frames or ends_batch or frame.i % self._stride == 0:
                 self._frames.append(frame)
@@ -110,8 +118,8 @@ class Job(Ticket):
         """Duration of every step but the first, and the seconds from the last step until now."""
         with self._lock:
             steps = [
-                Tick(when - earlier, guided)
-                for (earlier, _), (when, guided) in zip(self._times, self._times[1:], strict=False)
+                Tick(when - earlier, *sort)
+                for (earlier, *_), (when, *sort) in pairwise(self._times)
             ]
             return steps, time.monotonic() - self._times[-1][0] if self._times else 0.0
 

@@ -10,10 +10,10 @@ from cdp.config.generate import GenerateConfig, Guidance, Sampler
 from cdp.work.cost import (
     Tick,
     generation_seconds,
-    guided_steps,
     known_rates,
     learn_generation,
     learn_rates,
+    sorts_of_steps,
     time_left,
 )
 
@@ -67,7 +67,7 @@ def test_an_estimate_grows_with_images_and_steps() -> None:
     config = GenerateConfig(count=64, sampler=Sampler(steps=10))
     ticks = [Tick(0.64, False)] * 2 + [Tick(1.28, True)] * 7
     learn_generation(config, compare=True, ticks=ticks, tail=0.64)
-    assert guided_steps(config) == 7
+    assert sorts_of_steps(config) == {"plain": 3, "guided": 7}
     once = generation_seconds(config, compare=True)
     assert once == pytest.approx(3 * 0.64 + 7 * 1.28 + 0.64)
     twice = generation_seconds(config.model_copy(update={"count": 128}), compare=True)

@@ -210,7 +210,9 @@ def arm_words(config: ExperimentConfig, name: str, arm: ArmConfig) -> str:
     generate = cell_of(config, name, arm, config.seeds[0]).generate
     assert generate is not None
     made = f"{real} real and {generate.count:,} generated images{_part(arm)}"
-    guidance = generate.guidance
+    guidance, sampler = generate.guidance, generate.sampler
+    if sampler.autoguided:
+        made += f", autoguidance {number_text(sampler.autoguidance_scale)} by {sampler.weak_model}"
     if guidance.loss == "none":
         return f"{made}, unguided"
     loss = LOSSES[guidance.loss].title.split(" (")[0]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import streamlit as st
+
 from cdp.config.choices import LOSSES
 from cdp.config.fields import Field, config_of, quoted, written
 from cdp.config.generate import (
+    AUTOGUIDANCE,
     CLAMPING,
     GenerateConfig,
     Guidance,
@@ -24,6 +28,8 @@ from cdp.ui.kit.settings import Settings, from_link
 from cdp.ui.kit.widgets import choice, several
 
 GUIDANCE = tuple(Guidance.model_fields)
+_EMPTY = {"dataset": "the model's own", "weak_model": "none"}
+"""What a name that is left empty stands for."""
 
 Flat = Mapping[str, Any]
 Generation = Settings[GenerateConfig]
@@ -87,6 +93,7 @@ FORM: Form[Generation] = Form(
             "Which solver",
             ("solver", "steps", "eta", "clip_sample", "cfg_scale", "precision", "compile"),
         ),
+        Group("Autoguidance", ("weak_model", "autoguidance_scale", "noise levels")),
     ),
     presets=ALL_PRESETS,
     unchanged=NOT_DECIDED,
@@ -94,10 +101,14 @@ FORM: Form[Generation] = Form(
     | {
         "eta": lambda flat: flat["solver"] == "ddim",
         "clip_sample": lambda flat: flat["solver"] in CLAMPING,
-    },
+    }
+    | {name: lambda flat: bool(flat["weak_model"]) for name in AUTOGUIDANCE[1:]},
     ratios=("strength", "temperature"),
-    spans={"window": ("window_stop", "window_start")},
-    folded=("dataset",),
+    spans={
+        "window": ("window_stop", "window_start"),
+        "noise levels": ("autoguidance_stop", "autoguidance_start"),
+    },
+    folded=("dataset", "noise levels"),
     folds=True,
 )
 """A preset leaves model, classes, count and seed as they are, so that presets can be compared on
@@ -124,14 +135,16 @@ def restored(flat: Flat, catalog: Choices) -> Generation:
 def settle(settings: Generation, catalog: Choices) -> None:
     """Put right, and note, what is not here or does not fit together."""
     flat, plain, notes = settings.flat, FORM.plain(), settings.notes
-    for name in ("model", "dataset", "encoder"):
+    for name in ("model", "dataset", "encoder", "weak_model"):
         names = catalog.offered(name, flat)
-        if flat[name] == plain[name] or not names or flat[name] in names:
+        if flat[name] == plain[name] or names is None or flat[name] in names:
             continue
-        usual = plain[name] or "the model's own"
+        if not names and name != "weak_model":
+            continue
+        usual = plain[name] or _EMPTY[name]
         if name == "encoder":
             usual = catalog.encoder(flat | {name: plain[name]})
-        are = ("is " if len(names) == 1 else "are ") + ", ".join(names)
+        are = ("is " if len(names) == 1 else "are ") + (", ".join(names) or "none that fit")
         notes.append(f"{name}: {quoted(flat[name])} is not here, so {usual} is used: there {are}.")
         flat[name] = plain[name]
     if flat["encoder"] == plain["encoder"]:
@@ -176,7 +189,7 @@ def controls(
     """All controls, top to bottom. warnings: by setting; below: by group, drawn at its end."""
     own: dict[str, Callable[[], None]] = {
         name: partial(_named, FORM.fields[name], settings, catalog)
-        for name in ("model", "encoder", "dataset")
+        for name in ("model", "encoder", "dataset", "weak_model")
     }
     own["classes"] = partial(_classes, FORM.fields["classes"], settings, catalog)
     sources = "\n\n".join(f"**{p.title}.** {p.source}" for p in ALL_PRESETS.values())
@@ -191,9 +204,17 @@ def _named(field: Field, settings: Generation, catalog: Choices) -> None:
         own = catalog.dataset(settings.flat | {"dataset": ""})
         names = ("", *names)
         titles = {"": f"the model's own ({own})" if own else "the model names none"}
+    if field.name == "weak_model":
+        names, titles = ("", *names), {"": "none"}
     after = partial(follow_model, settings, catalog) if field.name == "model" else None
     options = list(names) if value in names else [value, *names]
     choice(field, settings, options, titles=titles, after=after)
+    if field.name == "weak_model" and len(options) == 1:
+        of = shlex.quote(catalog.dataset(settings.flat) or "NAME")
+        st.caption(
+            "No other model of such images is here. A short training makes one: `python -m cdp"
+            f" pretrain --dataset {of} --steps 2000 --name weak`."
+        )
 
 
 def follow_model(settings: Generation, catalog: Choices) -> None:
@@ -203,7 +224,7 @@ def follow_model(settings: Generation, catalog: Choices) -> None:
         return
     encoder = catalog.encoder(settings.flat | {"dataset": ""})
     classes = [c for c in settings.flat["classes"] if c < len(entry.classes)]
-    settings.replace({"dataset": "", "encoder": encoder, "classes": classes})
+    settings.replace({"dataset": "", "encoder": encoder, "classes": classes, "weak_model": ""})
 
 
 def _classes(field: Field, settings: Generation, catalog: Choices) -> None:

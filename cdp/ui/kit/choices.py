@@ -111,10 +111,24 @@ class Choices:
         names = self.guides(self.dataset(flat))
         return str(flat["encoder"]) if flat["encoder"] in names or not names else names[0]
 
+    def weaker(self, model: str) -> tuple[str, ...]:
+        """Other models of the same images and classes, which may be the weak one of
+        autoguidance."""
+        ours, rest = self.models.get(model), self.models.values()
+        return tuple(
+            entry.name
+            for entry in rest
+            if ours
+            and entry is not ours
+            and (entry.classes, entry.shape) == (ours.classes, ours.shape)
+        )
+
     def offered(self, name: str, flat: Mapping[str, Any]) -> tuple[str, ...] | None:
         """The names a text knob can take under these settings, None where it is free."""
         if name == "model":
             return tuple(self.models)
+        if name == "weak_model":
+            return self.weaker(flat["model"])
         if name == "dataset":
             return self.datasets
         return self.guides(self.dataset(flat)) if name == "encoder" else None
