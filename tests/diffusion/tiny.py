@@ -16,9 +16,10 @@ def tiny_denoiser(
     prediction: str = "v_prediction",
     shape: tuple[int, int, int] = (1, 8, 8),
     patch: int = 2,
+    seed: int = 0,
 ) -> Denoiser:
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         unet = build_unet(shape, patch=patch, classes=classes, widths=(16, 32), layers=1)
     net = Denoiser(unet, shape=shape, patch=patch, classes=classes, prediction_type=prediction)
     return net.eval().requires_grad_(False)
