@@ -82,6 +82,25 @@ def test_a_grid_shares_what_is_the_same_and_has_an_unguided_control() -> None:
     assert made["strength 0.1, temperature 0.05"] != made["strength 0.1, temperature 0.1"]
 
 
+def test_a_grid_may_be_over_weak_models_and_an_arm_over_autoguidance(cdp_home: Path) -> None:
+    experiment = parsed(
+        arms={"auto": {"generate": {"preset": "unguided", "weak_model": "w"}}},
+        grid={"generate.weak_model": ["", "w"], "generate.autoguidance_scale": [1.5]},
+    )
+    planned = {cell.arm: cell.generate for cell in cells(experiment, seeds=[0])}
+    with_weak = "weak_model w, autoguidance_scale 1.5"
+    assert list(planned) == [
+        "unguided",
+        "auto",
+        "weak_model none, autoguidance_scale 1.5",
+        with_weak,
+    ]
+    asked = {name for name, made in planned.items() if made and made.sampler.autoguided}
+    assert asked == {"auto", with_weak}
+    with pytest.raises(MissingError, match=r"arm 'auto': weak_model: .* named 'w'"):
+        require_ready(experiment)
+
+
 def test_an_experiment_of_before_keeps_the_solver_of_then() -> None:
     arms = {
         "plain": {"generate": {}},

@@ -103,6 +103,10 @@ BAD: dict[str, tuple[str, str]] = {
     "model that is not here": ("model=dream", "is not here, so fashion-mnist is used: there are"),
     "a path as a model": ("model=../../etc/passwd", "model: '../../etc/passwd' is not here"),
     "encoder that is not here": ("encoder=eye", "encoder: 'eye' is not here, so robust is used"),
+    "weak model that is not here": (
+        "weak_model=dream",
+        "weak_model: 'dream' is not here, so none is used: there are none that fit.",
+    ),
     "the judge as encoder": ("encoder=judge", "encoder: 'judge' is not here"),
     "window upside down": ("window_start=0.2&window_stop=0.6", f"{RESET} (guidance: window_stop"),
     "no rivals": ("loss=info_nce&count=1", f"{RESET} (settings: info_nce has no negatives"),

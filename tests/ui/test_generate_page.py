@@ -113,6 +113,30 @@ def test_figures_have_intervals_and_claim_no_more_than_those(
     assert all(word in texts(app) for word in words) and without not in texts(app)
 
 
+def test_autoguidance_offers_other_models_of_the_same_images(world: World) -> None:
+    empty = page()
+    assert control(empty, "Weak model").options == ["none"]
+    assert "pretrain --dataset fashion-mnist --steps 2000 --name weak" in texts(empty)
+    ours = CATALOG.models["fashion-mnist"]
+    more = {
+        "weak": replace(ours, name="weak"),
+        "others": replace(ours, name="others", classes=("a", "b", "c")),
+        "larger": replace(ours, name="larger", shape=(1, 16, 16)),
+    }
+    world(catalog=replace(CATALOG, models={**CATALOG.models, **more}))
+    app = page()
+    assert control(app, "Weak model").options == ["none", "weak"]
+    with pytest.raises(IndexError):
+        control(app, "Autoguidance scale")
+    ran(control(app, "Weak model").select("weak"))
+    ran(control(app, "Autoguidance scale").set_value(1.5))
+    assert app.query_params == {"weak_model": "weak", "autoguidance_scale": "1.5"}
+    ran(control(app, "Classifier-free scale").set_value(2.0))
+    assert "autoguidance takes the place of classifier-free guidance" in texts(app)
+    ran(control(app, "Diffusion model").select("plain"))
+    assert control(app, "Weak model").value == ""
+
+
 def test_identical_arms_are_said_to_be_and_have_no_difference(world: World) -> None:
     def same(*args: Any, **more: Any) -> Iterator[Frame | LiveResult]:
         for part in sampler(*args, **more):
