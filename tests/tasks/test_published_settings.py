@@ -124,6 +124,7 @@ def ours(
         encoder=SimpleNamespace(net=frozen(TinyEncoder())),
         bank=real_bank(),
         gradient=None,
+        weak=None,
         dtype=torch.float32,
     )
     monkeypatch.setattr(batches, "load_engine", lambda config: loaded)
