@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,12 @@ from cdp.experiments.cells import CELLS
 from cdp.experiments.files import read_experiment
 from cdp.experiments.results import line_of, result_of
 from cdp.experiments.search import STUDY as SEARCH
-from cdp.files.atomic import write_json
+from cdp.files.atomic import read_json, write_json
 from cdp.paths import ROOT
 from cdp.results.reached import BEST_CARD
 from cdp.values.evaluation import OUTCOMES, REPORT
 from cdp.values.experiment import CellState
-from cdp.values.text import counted, rough_duration
+from cdp.values.text import counted
 from cdp.work.journal import JOURNAL
 from cdp.work.records import CONFIG, STATUS, Run, get_run
 
@@ -46,15 +46,21 @@ FILES = (CONFIG, STATUS, JOURNAL, CELLS, SEARCH, REPORT, OUTCOMES, BEST_CARD)
 """Of a run that are shipped: settings, result, curve, and the outcome of every image."""
 
 
+EXAMPLES = frozenset({"main", "main-autoattack"})
+"""Experiments of which every run is shipped, so that the app can show them; of the others the
+outcome alone."""
+
+
 @dataclass(frozen=True)
 class Study:
-    """One experiment of the study. question: the first line of its file; run: None before it was
-    begun."""
+    """One experiment of the study. question: the first line of its file; run: None where it is not
+    finished in this workspace; outcome: what it came to, None where that is not known."""
 
     path: Path
     question: str
     config: ExperimentConfig
     run: Run | None
+    outcome: Mapping[str, Any] | None
 
 
 def main() -> int:
@@ -89,43 +95,58 @@ def run(study: Study) -> bool:
 
 
 def read_study(path: Path) -> Study:
-    """The experiment of a file of ``studies/``."""
+    """The experiment of a file of ``studies/``, as it is in this workspace, or else was shipped."""
     config = read_experiment(path)
     first = path.read_text(encoding="utf-8").splitlines()[0]
-    known = [run for run in experiments(shipped=True) if run.name == config.name]
-    run = next((run for run in known if run.state == "finished"), next(iter(known), None))
-    return Study(path, first.removeprefix("#").strip(), config, run)
+    run = next((r for r in experiments() if r.name == config.name and r.state == "finished"), None)
+    outcome = outcome_of(config, run) if run else read_json(outcome_file(config.name))
+    return Study(path, first.removeprefix("#").strip(), config, run, outcome)
+
+
+def outcome_file(name: str) -> Path:
+    return paths.example_dir() / "outcomes" / f"{name}.json"
+
+
+def outcome_of(config: ExperimentConfig, run: Run) -> dict[str, Any]:
+    """What the command line says of it, and the mean seconds that images and training of each arm
+    took."""
+    result = result_of(config, run.folder, run.name)
+    spent = {
+        arm.name: {
+            "make": mean(made(cell) for cell in result.cells if cell.arm == arm.name),
+            "train": mean(trained(cell) for cell in result.cells if cell.arm == arm.name),
+        }
+        for arm in result.arms
+    }
+    return line_of(result) | {"seconds": spent}
 
 
 def write(known: Iterable[Study]) -> None:
     """The records of all that is there, and the document."""
     studies = [read_study(study.path) for study in known]
-    export(studies, paths.example_dir())
+    export(studies)
     DOCUMENT.write_text(document(studies), encoding="utf-8")
 
 
-def export(studies: Iterable[Study], target: Path) -> None:
-    """The records of these experiments, without weights and with ``SHEET`` images a set, into a
-    folder that is laid out as a workspace."""
-    new = target.with_name(f".{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
+def export(studies: Iterable[Study]) -> None:
+    """Write what each came to, and of ``EXAMPLES`` the records of all runs, without weights and
+    with ``SHEET`` images a set, into a folder that is laid out as a workspace."""
+    target = paths.example_dir()
     for study in studies:
-        if study.run is None or study.run.state != "finished":
+        if study.outcome is not None:
+            outcome_file(study.config.name).parent.mkdir(parents=True, exist_ok=True)
+            write_json(outcome_file(study.config.name), dict(study.outcome))
+        if study.run is None or study.config.name not in EXAMPLES:
             continue
-        copy_run(study.run, new)
+        copy_run(study.run, target)
         cells = result_of(study.config, study.run.folder, study.run.name).cells
         first = min((cell.seed for cell in cells), default=0)
         for cell in cells:
             for run_id in (cell.train, cell.evaluate):
                 if run_id:
-                    copy_run(get_run(run_id), new)
+                    copy_run(get_run(run_id), target)
             if cell.set and is_saved(cell.set):
-                if (run := maker(cell.set)) is not None:
-                    copy_run(run, new)
-                copy_sheet(cell.set, new / "sets" / cell.set, SHEET if cell.seed == first else 1)
-    shutil.rmtree(target, ignore_errors=True)
-    if new.exists():
-        new.replace(target)
+                copy_sheet(cell.set, target / "sets" / cell.set, SHEET if cell.seed == first else 1)
 
 
 def copy_run(run: Run, target: Path) -> None:
@@ -153,42 +174,28 @@ def copy_sheet(name: str, target: Path, most: int) -> None:
 def document(studies: Iterable[Study]) -> str:
     """docs/study.md."""
     known = list(studies)
-    over = [study for study in known if study.run is not None and study.run.state == "finished"]
-    lines = [HEAD.strip(), "", *overview(known)]
-    for study in over:
-        lines += ["", *section(study)]
+    lines = [HEAD.strip(), "", "| experiment | question | verdict |", "| --- | --- | --- |"]
+    for study in known:
+        verdict = study.outcome["verdict"] if study.outcome else "not finished yet"
+        lines.append(f"| {study.config.name} | {study.question} | {verdict} |")
+    for study in known:
+        if study.outcome:
+            lines += ["", *section(study, study.outcome)]
     return "\n".join([*lines, "", TAIL.strip(), ""])
 
 
-def overview(studies: Iterable[Study]) -> Iterator[str]:
-    """A table of all experiments with what each came to."""
-    yield "| experiment | question | verdict |"
-    yield "| --- | --- | --- |"
-    for study in studies:
-        yield f"| {study.config.name} | {study.question} | {verdict(study)} |"
-
-
-def verdict(study: Study) -> str:
-    if study.run is None or study.run.state != "finished":
-        return "not finished yet"
-    return str((study.run.result or {}).get("verdict") or "")
-
-
-def section(study: Study) -> Iterator[str]:
+def section(study: Study, outcome: Mapping[str, Any]) -> Iterator[str]:
     """One experiment: verdict, arms, what its images cost."""
-    assert study.run is not None
-    result = result_of(study.config, study.run.folder, study.run.name)
-    line: dict[str, Any] = line_of(result)
     yield f"## {study.config.name}"
     yield ""
     yield study.question
     yield ""
-    yield f"**{line['verdict']}**"
+    yield f"**{outcome['verdict']}**"
     yield ""
-    yield "| arm | seeds | robust | clean | difference | agreement | Frechet | s to make | s to train |"
+    yield "| arm | seeds | robust | clean | difference | agreement | Frechet | to make | to train |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    for arm in line["arms"]:
-        cells = [cell for cell in result.cells if cell.arm == arm["name"]]
+    for arm in outcome["arms"]:
+        spent = outcome["seconds"][arm["name"]]
         row = [
             arm["name"],
             str(len(arm["seeds"])),
@@ -197,16 +204,12 @@ def section(study: Study) -> Iterator[str]:
             points(arm["difference"]),
             percent(arm.get("agreement")),
             number(arm.get("frechet")),
-            seconds(made(cell) for cell in cells),
-            seconds(trained(cell) for cell in cells),
+            *("" if spent[of] is None else f"{spent[of]:.0f} s" for of in ("make", "train")),
         ]
         yield f"| {' | '.join(row)} |"
-    for proxy in line["proxies"]:
+    for text in [*(proxy["sentence"] for proxy in outcome["proxies"]), *outcome["notes"]]:
         yield ""
-        yield proxy["sentence"]
-    for note in line["notes"]:
-        yield ""
-        yield f"Note: {note}"
+        yield text
 
 
 def percent(figure: dict[str, Any] | None) -> str:
@@ -227,10 +230,10 @@ def number(figure: dict[str, Any] | None) -> str:
     return "" if figure is None else f"{figure['value']:.1f}"
 
 
-def seconds(values: Iterable[float | None]) -> str:
-    """Mean of those that are known."""
+def mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are known; None where none is."""
     known = [value for value in values if value is not None]
-    return rough_duration(sum(known) / len(known)) if known else ""
+    return sum(known) / len(known) if known else None
 
 
 def maker(name: str) -> Run | None:

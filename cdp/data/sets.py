@@ -210,12 +210,17 @@ def trash_dir() -> Path:
     return paths.home() / "trash"
 
 
-def list_sets() -> list[SetEntry]:
-    """All finished sets, newest first; reads cards only. A broken set is listed with its error."""
+def _example() -> Path:
+    return paths.example_dir() / "sets"
+
+
+def list_sets(*, shipped: bool = False) -> list[SetEntry]:
+    """All finished sets, newest first; reads cards only. A broken set is listed with its error.
+    shipped: those of the example study in their place."""
     try:
         folders = [
             Path(entry.path)
-            for entry in os.scandir(paths.sets_dir())
+            for entry in os.scandir(_example() if shipped else paths.sets_dir())
             if entry.is_dir() and not entry.name.startswith(".")
         ]
     except FileNotFoundError:
@@ -256,8 +261,8 @@ def open_set(name_or_path: str | Path) -> SampleSet:
     given = str(name_or_path)
     if is_saved(given):
         return open_folder(paths.sets_dir() / given)
-    example = paths.example_dir() / "sets" / given
-    if example.parent == paths.example_dir() / "sets" and (example / samples.CARD).exists():
+    example = _example() / given
+    if example.parent == _example() and (example / samples.CARD).exists():
         return open_folder(example)
     folder = Path(given).expanduser()
     if folder.is_dir() and (folder / samples.CARD).exists():

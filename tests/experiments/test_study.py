@@ -3,6 +3,7 @@ empty workspace, and cannot be changed."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def shipped(fast: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> stud
     """An experiment of which the records are shipped; the workspace is an empty one by now."""
     target = tmp_path / "assets" / "study"
     monkeypatch.setattr("cdp.paths.example_dir", lambda: target)
+    monkeypatch.setattr(study, "EXAMPLES", {"trial"})
     arms = ARMS | {"unguided": {"generate": {"preset": "unguided", "count": 100, "steps": 2}}}
     experiment = config(arms=arms, seeds=[0, 1], name="trial")
     path = tmp_path / "trial.yaml"
@@ -36,7 +38,7 @@ def shipped(fast: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> stud
     assert study.read_study(path).run is None
     done(begin(experiment))
     seen = study.read_study(path)
-    study.export([seen], target)
+    study.export([seen])
     monkeypatch.setenv("CDP_HOME", str(tmp_path / "empty"))
     return seen
 
@@ -74,14 +76,17 @@ def test_what_is_shipped_cannot_be_changed(shipped: study.Study) -> None:
 def test_the_document_says_what_every_experiment_came_to(
     shipped: study.Study, tmp_path: Path
 ) -> None:
-    shipped = study.read_study(shipped.path)
-    assert shipped.run is not None and shipped.run.shipped
-    text = study.document([shipped, study.Study(Path("b.yaml"), "And this?", shipped.config, None)])
-    verdict = str(shipped.run.result["verdict"]) if shipped.run.result else ""
+    again = study.read_study(shipped.path)
+    assert again.run is None
+    assert again.outcome == shipped.outcome
+    other = replace(again, question="And this?", outcome=None)
+    text = study.document([again, other])
+    assert again.outcome is not None
+    verdict = again.outcome["verdict"]
     assert f"| trial | Does it help? | {verdict} |" in text
     assert "| trial | And this? | not finished yet |" in text
     row = next(line for line in text.splitlines() if line.startswith("| guided "))
-    guided = next(arm for arm in shipped.run.result["arms"] if arm["name"] == "guided")
+    guided = next(arm for arm in again.outcome["arms"] if arm["name"] == "guided")
     assert f"{100 * guided['robust']['value']:.1f} % (" in row
     assert row.count("|") == 10
 
@@ -97,3 +102,8 @@ def test_every_experiment_of_the_study_can_be_asked(monkeypatch: pytest.MonkeyPa
         for cell in cells(asked.config, seeds=asked.config.seeds[:1]):
             assert cell.generate is None or isinstance(cell.generate, GenerateConfig)
     assert len(set(names)) == len(names) > 20
+
+
+def test_the_document_is_what_the_shipped_records_say(cdp_home: Path) -> None:
+    known = [study.read_study(path) for path in sorted(study.STUDIES.glob("*.yaml"))]
+    assert study.DOCUMENT.read_text(encoding="utf-8") == study.document(known)

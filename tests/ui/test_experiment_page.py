@@ -8,6 +8,7 @@ import io
 import os
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -248,3 +249,27 @@ def test_the_list_of_experiments_leads_to_each() -> None:
     assert "night" in texts(app) and not list_runs()[0].error
     ran(control(app, "Show").click())
     assert address(app) == {"experiment": run.id}
+
+
+def test_an_example_is_shown_where_nothing_is_yet_and_offers_no_change(
+    cdp_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained()
+    monkeypatch.setattr("cdp.paths.example_dir", lambda: cdp_home)
+    monkeypatch.setenv("CDP_HOME", str(tmp_path / "empty"))
+    app = page()
+    assert "Example, read only" in texts(app)
+    app = page(experiment=run.id)
+    assert "An example, read only." in texts(app)
+    assert not {b.label for b in app.button} & {
+        "Two more seeds",
+        "Remove",
+        "Stop",
+        "Stronger attack",
+    }
+    addresses = [one.proto.query_string for one in app.get("page_link")]
+    assert any("plain-s0" in one and "guided-s1" in one for one in addresses)
+    compared = opened("compare")
+    assert "Compare the trainings of the example study" in [
+        one.proto.label for one in compared.get("page_link")
+    ]

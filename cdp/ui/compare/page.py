@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from cdp.experiments.begin import experiments
+from cdp.experiments.cells import read_cells
 from cdp.results.rows import Row, run_rows
 from cdp.ui.compare.result import Result, bullets, comparison_of
 from cdp.ui.compare.state import (
@@ -55,6 +57,15 @@ def _no_runs() -> None:
     )
     with nothing_yet("No training run yet", text):
         link("train", "Train a robust classifier")
+        if ids := example_trainings():
+            link("compare", "Compare the trainings of the example study", runs=",".join(ids))
+
+
+def example_trainings() -> list[str]:
+    """Trainings of the newest experiment that is shipped, up to ``MOST_COMPARED``; [] without."""
+    newest = next((run for run in experiments(shipped=True) if run.shipped), None)
+    cells = read_cells(newest.folder).values() if newest else ()
+    return [cell.train for cell in cells if cell.train][:MOST_COMPARED]
 
 
 def _comparison(state: ComparisonPage, rows: Sequence[Row]) -> bool:

@@ -16,11 +16,13 @@ from cdp.errors import CdpError
 from cdp.experiments.begin import extend_run, more
 from cdp.experiments.cells import CELLS
 from cdp.experiments.search import trial_count
+from cdp.ui.compare.state import MOST_COMPARED
 from cdp.ui.experiment import views
 from cdp.ui.experiment.doors import changed
 from cdp.ui.experiment.state import ExperimentPage
 from cdp.ui.experiment.take import keep, take
 from cdp.ui.kit.ask import remembered
+from cdp.ui.kit.frame import link
 from cdp.ui.kit.markup import ACCENT, Html, bar, tag
 from cdp.ui.kit.runlist import (
     POLL_SECONDS,
@@ -134,17 +136,30 @@ def _live(state: ExperimentPage, run_id: str, was_over: bool) -> None:
             ),
             width="stretch",
         )
+        _example_links(result)
     else:
         _buttons(state, run, config)
     said()
     if run.over and run.state != "finished":
         why_over(run, "finished piece of work")
-    st.html(matrix_html(config, result), width="stretch")
+    st.html(matrix_html(config, result, shipped=run.shipped), width="stretch")
     views.draw_views(run, config, result)
     if run.over:
         keep(run, config, result)
     take(state, run, config, result)
     log_fold(run)
+
+
+def _example_links(result: ExperimentResult) -> None:
+    """The ways to what is there of an example: its trainings' numbers and some of its images."""
+    trained = [cell.train for cell in result.cells if cell.train][:MOST_COMPARED]
+    seed = min((cell.seed for cell in result.cells), default=0)
+    sets = [cell.set for cell in result.cells if cell.set and cell.seed == seed]
+    with st.container(horizontal=True, gap="small", key="experiment_example"):
+        if trained:
+            link("compare", "Compare its trainings", runs=",".join(trained))
+        if sets:
+            link("explore", "Explore its images", sets=",".join(dict.fromkeys(sets)))
 
 
 def verdict_html(run: Run, result: ExperimentResult) -> Html:
@@ -242,8 +257,11 @@ def _acted(action: Callable[[], object]) -> None:
     act(action, "Not done")
 
 
-def matrix_html(config: ExperimentConfig, result: ExperimentResult) -> Html:
-    """Arms by seeds: what each cell is doing, and the way to what it made."""
+def matrix_html(
+    config: ExperimentConfig, result: ExperimentResult, *, shipped: bool = False
+) -> Html:
+    """Arms by seeds: what each cell is doing, and the way to what it made. shipped: that is not
+    here, as with the example study."""
     states = {(cell.arm, cell.seed): cell for cell in result.cells}
     seeds = sorted({*config.seeds, *(seed for _, seed in states)})[:MOST_SEEDS_SHOWN]
     arms = [arm.name for arm in result.arms]
@@ -259,7 +277,10 @@ def matrix_html(config: ExperimentConfig, result: ExperimentResult) -> Html:
                 *([tag("span", "control", cls="cdp-tag")] if name == result.control else []),
                 scope="row",
             ),
-            *(_cell(states.get((name, seed)) or CellState(name, seed)) for seed in seeds),
+            *(
+                _cell(states.get((name, seed)) or CellState(name, seed), shipped=shipped)
+                for seed in seeds
+            ),
         )
         for name in arms
     ]
@@ -273,7 +294,7 @@ def matrix_html(config: ExperimentConfig, result: ExperimentResult) -> Html:
     )
 
 
-def _cell(cell: CellState) -> Html:
+def _cell(cell: CellState, *, shipped: bool) -> Html:
     words, done = WORDS[cell.stage], 0.0
     if cell.run and not cell.over:
         done = _share_now(cell)
@@ -282,7 +303,7 @@ def _cell(cell: CellState) -> Html:
         words = "trained" if cell.train else "images there" if cell.set else "waiting"
     if cell.stage == "done" and len(cell.reused) > 1:
         words = "done, reused"
-    links = _links(cell)
+    links = () if shipped else _links(cell)
     parts = [tag("div", words, cls="cdp-stage")]
     if cell.run and not cell.over:
         parts.append(bar(done, words, ACCENT))

@@ -65,13 +65,15 @@ class ClassifierChoice:
 class Choices:
     """models: diffusion models; builtin: built-in data sets whose files are here; missing: the
     others, with the way to get each; sets: sound saved sets, newest first; encoders: sound ones by
-    data set, shipped ones first, those of robust trainings last."""
+    data set, shipped ones first, those of robust trainings last; examples: sets of the example
+    study that are more than one image -> their data set."""
 
     models: Mapping[str, ModelEntry] = field(default_factory=dict)
     builtin: Mapping[str, DatasetInfo] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     sets: Mapping[str, SavedSet] = field(default_factory=dict)
     encoders: Mapping[str, tuple[Listed, ...]] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def titles(self) -> Mapping[str, str]:
@@ -183,16 +185,17 @@ class Choices:
     @cached_property
     def explorable(self) -> Mapping[str, str]:
         """Every set and real split that can be explored -> its data set ("" unknown), saved ones
-        first."""
+        first, examples last."""
         saved = {name: item.dataset for name, item in self.sets.items() if name not in self.aliases}
         real = {f"{name}:{split}": name for name in self.builtin for split in ("test", "train")}
-        return saved | real | {split: split.partition(":")[0] for split in self.aliases.values()}
+        own = {split: split.partition(":")[0] for split in self.aliases.values()}
+        return saved | real | own | dict(self.examples)
 
     @cached_property
     def first_explored(self) -> tuple[str, ...]:
         """What is explored where nobody chose: the two newest saved sets of one data set and that
         set's real test images."""
-        saved = [name for name in self.explorable if name in self.sets]
+        saved = [name for name in self.explorable if name in self.sets] or [*self.examples]
         if not saved:
             tests = (name for name in self.explorable if name.endswith(":test"))
             return (next(tests, next(iter(self.explorable), "")),) if self.explorable else ()
@@ -282,6 +285,11 @@ def _read_choices(home: str, changed: tuple[int, ...]) -> Choices:
             dataset: sound
             for dataset, entries in encoders_by_dataset().items()
             if (sound := tuple(entry for entry in entries if not entry.problem))
+        },
+        {
+            entry.name: str(entry.card.get("dataset") or "")
+            for entry in list_sets(shipped=True)
+            if entry.card is not None and entry.card["count"] > 1
         },
     )
 
