@@ -37,6 +37,7 @@ from cdp.values.experiment import CellState
 from cdp.values.text import counted
 from cdp.work.journal import JOURNAL
 from cdp.work.records import CONFIG, STATUS, Run, get_run
+from scripts.study_analysis import equal_counts, place_sentences, places
 
 STUDIES = ROOT / "studies"
 DOCUMENT = ROOT / "docs" / "study.md"
@@ -108,8 +109,8 @@ def outcome_file(name: str) -> Path:
 
 
 def outcome_of(config: ExperimentConfig, run: Run) -> dict[str, Any]:
-    """What the command line says of it, and the mean seconds that images and training of each arm
-    took."""
+    """What the command line says of it, the mean seconds that images and training of each arm took,
+    and what the study asks besides."""
     result = result_of(config, run.folder, run.name)
     spent = {
         arm.name: {
@@ -118,7 +119,9 @@ def outcome_of(config: ExperimentConfig, run: Run) -> dict[str, Any]:
         }
         for arm in result.arms
     }
-    return line_of(result) | {"seconds": spent}
+    placed = places(config, result) if config.name in EXAMPLES else []
+    more = [*equal_counts(config, result), *place_sentences(placed)]
+    return line_of(result) | {"seconds": spent, "places": placed, "sentences": more}
 
 
 def write(known: Iterable[Study]) -> None:
@@ -207,7 +210,16 @@ def section(study: Study, outcome: Mapping[str, Any]) -> Iterator[str]:
             *("" if spent[of] is None else f"{spent[of]:.0f} s" for of in ("make", "train")),
         ]
         yield f"| {' | '.join(row)} |"
-    for text in [*(proxy["sentence"] for proxy in outcome["proxies"]), *outcome["notes"]]:
+    if outcome["places"]:
+        yield ""
+        yield "| arm | separation c | angle | robust by the model | robust |"
+        yield "| --- | --- | --- | --- | --- |"
+    for place in outcome["places"]:
+        model = "" if place["model"] is None else f"{100 * place['model']:.1f} %"
+        where = f"{place['separation']:.2f} | {place['angle']:.0f} degrees"
+        yield f"| {place['arm']} | {where} | {model} | {100 * place['robust']:.1f} % |"
+    sentences = [proxy["sentence"] for proxy in outcome["proxies"]]
+    for text in [*outcome["sentences"], *sentences, *outcome["notes"]]:
         yield ""
         yield text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,3 +108,34 @@ def test_every_experiment_of_the_study_can_be_asked(monkeypatch: pytest.MonkeyPa
 def test_the_document_is_what_the_shipped_records_say(cdp_home: Path) -> None:
     known = [study.read_study(path) for path in sorted(study.STUDIES.glob("*.yaml"))]
     assert study.DOCUMENT.read_text(encoding="utf-8") == study.document(known)
+
+
+def test_arms_of_several_counts_say_how_many_images_equal_another_arms(fast: Path) -> None:
+    plain = {"preset": "unguided", "steps": 2}
+    arms = {
+        "unguided 10": {"generate": {**plain, "count": 10}},
+        "unguided 20": {"generate": {**plain, "count": 20}},
+        "guided 10": {"generate": {"strength": 0.2, "steps": 2, "count": 10}},
+    }
+    experiment = config(arms=arms, seeds=[0, 1, 2], control="unguided 10")
+    run = done(begin(experiment))
+    (sentence,) = study.equal_counts(experiment, result(run))
+    assert sentence.startswith(
+        "unguided with 20 synthetic images, the most it was trained with, is"
+    )
+    assert "still below guided with 10; 95 % interval wholly above 20" in sentence
+    one = config(arms={name: arms[name] for name in ("unguided 10", "guided 10")})
+    assert study.equal_counts(one, result(done(begin(one, "second")))) == []
+
+
+def test_the_model_is_held_against_the_order_of_the_trainings() -> None:
+    def rows(robust: list[float]) -> list[dict[str, Any]]:
+        return [
+            {"arm": f"{k}", "separation": k, "angle": 0.0, "model": 0.5 + k / 10, "robust": value}
+            for k, value in enumerate(robust)
+        ]
+
+    said = list(study.place_sentences(rows([0.1, 0.2, 0.3, 0.4, 0.5])))
+    assert "The Gaussian model orders the arms with a rank correlation of +1.00" in said[0]
+    assert "correlation of -1.00" in next(study.place_sentences(rows([0.5, 0.4, 0.3, 0.2, 0.1])))
+    assert list(study.place_sentences(rows([0.1, 0.2]))) == []
