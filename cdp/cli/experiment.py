@@ -51,8 +51,12 @@ def run(
     """
     from cdp.experiments.begin import begin
     from cdp.experiments.files import read_experiment
+    from cdp.experiments.plan import ALONE, is_alone
 
-    run_id = begin(read_experiment(file))
+    config = read_experiment(file)
+    run_id = begin(config)
+    if is_alone(config):
+        say(f"note: {ALONE}")
     if background:
         _say_started(run_id, as_json=as_json)
     else:
@@ -166,6 +170,8 @@ def _print(run: Run, *, as_json: bool) -> None:
         print_json({"run": run.id, "state": run.state, **line_of(result)})
         return
     print(result.verdict or f"{run.name}: no pair of arms is finished yet ({run.state})")
+    if result.basis:
+        print(result.basis)
     rows = [_row(arm, result) for arm in result.arms]
     print(
         aligned(

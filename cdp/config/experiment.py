@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from cdp.config.choices import Order
 from cdp.config.evaluate import EvaluateConfig
@@ -128,13 +128,32 @@ class Range(Frozen):
 
 def _whole_seeds(value: Any) -> Any:
     """``seeds: 3`` stands for 0, 1, 2."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and not any(isinstance(seed, bool) for seed in value):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SEEDS:
         return tuple(range(value))
     raise ValueError(f"write a number from 1 to {MAX_SEEDS}, or a list such as [0, 1, 2]")
 
 
+def _choices_kind(value: Any) -> str | None:
+    return (
+        "range"
+        if isinstance(value, Mapping | Range)
+        else "values"
+        if isinstance(value, list | tuple)
+        else None
+    )
+
+
+Choices = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[list[Value], Tag("values")],
+    Discriminator(
+        _choices_kind,
+        custom_error_type="choices",
+        custom_error_message="a range, such as {low: 0.01, high: 1}, or a list of values",
+    ),
+]
+"""What a search may try of one setting."""
 Objective = Literal["robust", "clean", "agreement", "separation", "coverage", "frechet", "nearest"]
 """What can be aimed for; all but frechet should be high."""
 LOWER_IS_BETTER = frozenset({"frechet"})
@@ -145,7 +164,7 @@ class ExperimentConfig(Frozen):
     """One experiment, complete. The same file gives the same numbers on the same machine, also
     after a stop, a kill and a resume."""
 
-    format: int = FORMAT
+    format: int = Field(FORMAT, ge=1)
     name: str = Field("", max_length=100)
     dataset: str = knob("fashion-mnist", "Data set", min_length=1, max_length=400)
     """Real images, test images and class names."""
@@ -164,7 +183,7 @@ class ExperimentConfig(Frozen):
     train: Settings = Field(default_factory=dict)
     evaluate: Settings = Field(default_factory=dict)
     grid: dict[str, list[Value]] = Field(default_factory=dict)
-    search: dict[str, Range | list[Value]] = Field(default_factory=dict)
+    search: dict[str, Choices] = Field(default_factory=dict)
     sampler: Literal["tpe", "gp", "nsga2", "grid"] = "tpe"
     trials: int = Field(30, ge=1, le=MAX_ARMS)
     control: str = ""
@@ -187,8 +206,9 @@ class ExperimentConfig(Frozen):
                     f"format {given} is of a later version of this software, which reads"
                     f" {FORMAT}: update it, or write the file for this one"
                 )
-            if data.get("arms") is None and "arms" in data:
-                data = {**data, "arms": {}}
+            # "train:" with nothing behind it sets nothing.
+            parts = ("arms", "grid", "search", *STAGES)
+            data = {k: {} if v is None and k in parts else v for k, v in data.items()}
             if isinstance(data.get("objective"), str):
                 data = {**data, "objective": [data["objective"]]}
             if isinstance(data.get("arms"), Mapping):

@@ -3,7 +3,7 @@ computed twice, whoever made it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -31,13 +31,29 @@ _NO_NUMBER = frozenset({"overfitting"})
 """Settings of a training that change none of its numbers, unless they end it."""
 
 
-def generated_content(config: GenerateConfig) -> str:
-    """Equal exactly for generations that give the same images on one machine. Raises CdpError where
-    a network is not here."""
-    dataset = dataset_of_generation(config)
-    encoder = encoder_weights(config.guidance.encoder, dataset) if is_guided(config) else ""
-    weak = model_weights(config.sampler.weak_model) if config.sampler.autoguided else ""
-    return _content(config, dataset, model_weights(config.model), encoder, weak)
+def generated_content(
+    config: GenerateConfig, known: dict[tuple[str, ...], str] | None = None
+) -> str:
+    """Equal exactly for generations that give the same images on one machine. known: what earlier
+    calls read of networks, where they may be taken to be the same still. Raises CdpError where a
+    network is not here."""
+    known = {} if known is None else known
+
+    def once(key: tuple[str, ...], read: Callable[[], str]) -> str:
+        if key not in known:
+            known[key] = read()
+        return known[key]
+
+    def weights(model: str) -> str:
+        return once(("model", model), lambda: model_weights(model))
+
+    name, model, sampler = config.guidance.encoder, config.model, config.sampler
+    dataset = once(("dataset", model, config.dataset), lambda: dataset_of_generation(config))
+    encoder = ""
+    if is_guided(config):
+        encoder = once(("encoder", name, dataset), lambda: encoder_weights(name, dataset))
+    weak = weights(sampler.weak_model) if sampler.autoguided else ""
+    return _content(config, dataset, weights(model), encoder, weak)
 
 
 def _content(config: GenerateConfig, dataset: str, model: str, encoder: str, weak: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import ExperimentConfig
@@ -17,7 +17,7 @@ from cdp.errors import CdpError, InputError
 from cdp.experiments.cells import read_cells, reported_value
 from cdp.experiments.content import Here, generated_content
 from cdp.experiments.crew import core_count, measured
-from cdp.experiments.plan import Cell, cells
+from cdp.experiments.plan import Cell, cells, is_alone, require_possible
 from cdp.experiments.search import trial_count
 from cdp.statistics.significance import power_of
 from cdp.values.text import bytes_text, counted, rough_duration
@@ -36,8 +36,6 @@ ASSUMED = {
 attack step of a batch, and an image and attack step, from a fast processor's to a slow one's, where
 nothing was measured here yet."""
 LEAST_SECONDS = 1.0
-MOST_CELLS = 300
-"""That are looked at one by one."""
 NEWEST = 20
 """Runs of a kind that the machine is judged by."""
 RUN_BYTES = 15_000_000
@@ -52,7 +50,7 @@ class Estimate:
     """seconds, of all children over those at work at a time: from .. to; basis: what they rest on.
     disk: bytes; here: sets, trainings and evaluations that are there already, of ``pieces``.
     visible: the difference, a share, that is found in 80 of 100 cases; spread: what that rests
-    on."""
+    on. alone: there is one arm, so nothing is compared."""
 
     seconds: tuple[float, float]
     basis: str
@@ -61,6 +59,7 @@ class Estimate:
     here: int
     visible: float | None
     spread: str
+    alone: bool = False
 
     @property
     def cost_sentence(self) -> str:
@@ -79,6 +78,8 @@ class Estimate:
     @property
     def power_sentence(self) -> str:
         """ "Differences of about 1.4 points can be seen, by ..."."""
+        if self.alone:
+            return "Nothing will be compared, as there is one arm: add another, now or later."
         if self.visible is None:
             return "One seed sees no difference between arms: take two or more."
         return f"Differences of about {100 * self.visible:.1f} points can be seen ({self.spread})."
@@ -91,18 +92,20 @@ Rates = dict[str, list[tuple[float, float]]]
 def estimate(config: ExperimentConfig) -> Estimate:
     """For the arms that are known beforehand, and of a search for as many as it may try. Needs no
     torch. Raises InputError where an arm cannot be."""
-    here = Here()
+    require_possible(config)
+    here, networks = Here(), dict[tuple[str, ...], str]()
     rates = _observed(here.runs)
     low = high = 0.0
     pieces = found = disk = 0
-    planned = list(cells(config))
+    planned = [replace(cell, arm="") for cell in cells(config)]
     if config.search:
         planned += _trials(config)
-    seen = planned[
-        :: -(-len(planned) // MOST_CELLS)
-    ]  # of many every so many-th stands for the rest
-    for cell in seen:
-        for kind, units, is_here in _pieces(config, cell, here):
+    counted_already: set[str] = set()  # what several arms share is made once
+    for cell in planned:
+        for kind, what, units, is_here in _pieces(config, cell, here, networks):
+            if what in counted_already:
+                continue
+            counted_already.add(what)
             pieces += 1
             if is_here:
                 found += 1
@@ -110,9 +113,6 @@ def estimate(config: ExperimentConfig) -> Estimate:
             least, most = _range(rates, kind, units)
             low, high = low + least, high + most
             disk += _bytes(config, cell) if kind == "generate" else RUN_BYTES * (kind == "train")
-    scale = len(planned) / max(1, len(seen))
-    low, high = scale * low, scale * high
-    pieces, found, disk = (round(scale * number) for number in (pieces, found, disk))
     for model in {cell.pretrain for cell in planned if cell.pretrain is not None}:
         pieces += 1  # which all arms of a seed share
         if here.model(model):
@@ -127,19 +127,24 @@ def estimate(config: ExperimentConfig) -> Estimate:
         else "an assumption, as nothing was measured here yet"
     )
     visible, spread = _visible(config, here)
-    return Estimate((low / children, high / children), basis, disk, pieces, found, visible, spread)
+    seconds, alone = (low / children, high / children), is_alone(config)
+    return Estimate(seconds, basis, disk, pieces, found, visible, spread, alone)
 
 
 def _trials(config: ExperimentConfig) -> list[Cell]:
     """As many cells as the trials of a search may have, at the base settings of its arms."""
     from cdp.experiments.plan import cell_of
 
-    base = [cell_of(config, "trial", config.arm_of({}), seed) for seed in config.seeds]
-    return base * trial_count(config)
+    arm, trials = config.arm_of({}), trial_count(config)
+    base = [cell_of(config, "", arm, seed) for seed in config.seeds]
+    return [replace(cell, arm=f"trial {number}") for number in range(trials) for cell in base]
 
 
-def _pieces(config: ExperimentConfig, cell: Cell, here: Here) -> Iterable[tuple[str, float, bool]]:
-    """Kind, units and whether it is here, of each piece of work of a cell."""
+def _pieces(
+    config: ExperimentConfig, cell: Cell, here: Here, networks: dict[tuple[str, ...], str]
+) -> Iterable[tuple[str, str, float, bool]]:
+    """Kind, what names it, units and whether it is here, of each piece of work of a cell. networks:
+    what is known of them, each of which is read once."""
     name: str | None = cell.saved
     if cell.generate is not None:
         drawn: GenerateConfig | None = cell.generate
@@ -147,24 +152,27 @@ def _pieces(config: ExperimentConfig, cell: Cell, here: Here) -> Iterable[tuple[
             model = here.model(cell.pretrain)
             drawn = cell.generate.model_copy(update={"model": model}) if model else None
         try:
-            content = None if cell.learner or drawn is None else generated_content(drawn)
+            unknown = cell.learner or drawn is None
+            content = None if unknown else generated_content(drawn, networks)
             name = here.set_of(content) if content else None  # not known before its learner is
         except CdpError:
             name = None
-        yield "generate", _units(cell.generate), name is not None
+        what = f"{cell.arm} {cell.learner} {cell.pretrain!r} {cell.generate!r}"
+        yield "generate", what, _units(cell.generate), name is not None
     if config.stage == "samples":
         return
     known = not cell.synthetic or (bool(name) and not (cell.select or cell.pseudo_label))
     asked = cell.training(name or "a-set" if cell.synthetic else "")
     run = here.training(asked) if known else None
     trained = run is not None and run.state == "finished"
-    yield "train", _units(asked), trained
+    yield "train", f"train {cell!r}", _units(asked), trained
     if config.stage == "train":
         return
     evaluated = None
     if run is not None and trained:
         evaluated = here.evaluation(cell.evaluation(run.id), run.ended or run.created)
-    yield "evaluate", _units(cell.evaluate), evaluated is not None and evaluated.state == "finished"
+    done = evaluated is not None and evaluated.state == "finished"
+    yield "evaluate", f"evaluate {cell!r}", _units(cell.evaluate), done
 
 
 def _units(config: object) -> float:

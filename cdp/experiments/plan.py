@@ -4,6 +4,7 @@ training and evaluation."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from cdp.config.generate import FORMER, GenerateConfig, Guidance, flatten, unfla
 from cdp.config.presets import PRESETS, TRAIN_PRESETS, named
 from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import FURTHER_REAL, TrainConfig, overlaid
-from cdp.data.limits import name_like
+from cdp.data.limits import name_like, valid_name
 from cdp.data.presets import preset_flat
 from cdp.errors import CdpError, InputError
 from cdp.work.cost import is_guided
@@ -32,6 +33,7 @@ from cdp.work.cost import is_guided
 PAIRED_IMAGES = 0
 """Seed of the choice of test images: all arms and seeds are evaluated on the same ones."""
 LONGEST_NAME = 60
+ALONE = "Nothing is compared, as there is one arm: extend the experiment with another."
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Cell:
 
 def cell_of(experiment: ExperimentConfig, name: str, arm: ArmConfig, seed: int) -> Cell:
     """One arm under one seed. Raises InputError that names the arm and the setting."""
+    evaluate = _evaluate(experiment.evaluate)
     try:
         generate = None if arm.generate is None else _generate(experiment, arm.generate, seed)
         cell = Cell(
@@ -84,13 +87,14 @@ def cell_of(experiment: ExperimentConfig, name: str, arm: ArmConfig, seed: int) 
             arm.select,
             arm.pseudo_label,
             _train(experiment, arm, seed),
-            _evaluate(experiment.evaluate),
+            evaluate,
             arm.learner,
             _pretrain(experiment, arm, seed),
         )
         if arm.learner and not (generate and is_guided(generate)):
             raise InputError("learner: nothing guides its images: choose a loss and a strength")
-        cell.training("a-set" if cell.synthetic else "")
+        with _of("train"):
+            cell.training("a-set" if cell.synthetic else "")
         return cell
     except InputError as error:
         raise InputError(f"arm {name!r}: {error}") from error
@@ -109,6 +113,11 @@ def cells(
             yield cell_of(experiment, name, arm, seed)
 
 
+def is_alone(experiment: ExperimentConfig) -> bool:
+    """Whether there is one arm, so that nothing is compared."""
+    return not experiment.search and sum(1 for _ in experiment.all_arms()) == 1
+
+
 def searched_arm(experiment: ExperimentConfig, chosen: Mapping[str, Any]) -> tuple[str, ArmConfig]:
     """The arm that a search asks for."""
     return arm_title(chosen), experiment.arm_of(chosen)
@@ -125,7 +134,8 @@ def _generate(experiment: ExperimentConfig, own: Settings, seed: int) -> Generat
     plain = flatten(GenerateConfig()) | (FORMER if experiment.format == 1 else {})
     flat = plain | preset_flat(common) | shared | own
     flat |= {"seed": seed, "dataset": flat["dataset"] or experiment.dataset}
-    config = unflatten(flat)
+    with _of("generate"):
+        config = unflatten(flat)
     if is_guided(config):
         return config
     # Whatever the guidance would have been, it is the same set, so it is made once.
@@ -153,6 +163,11 @@ def _pretrain(experiment: ExperimentConfig, arm: ArmConfig, seed: int) -> Pretra
 
 
 def _train(experiment: ExperimentConfig, arm: ArmConfig, seed: int) -> dict[str, Any]:
+    if arm.more_real is not None and experiment.real is None:
+        raise InputError(
+            "more_real asks for real images besides the real ones, but real is empty and takes all:"
+            " set real, such as 2000"
+        )
     shared, own = dict(experiment.train), dict(arm.train)
     preset = own.pop("preset", shared.pop("preset", "quick"))
     shared.pop("preset", None)
@@ -175,7 +190,23 @@ def _train(experiment: ExperimentConfig, arm: ArmConfig, seed: int) -> dict[str,
 def _evaluate(given: Settings) -> EvaluateConfig:
     quick = {"curve": False, "unseen": False, "masking": False, "part_seed": PAIRED_IMAGES}
     flat: dict[str, Any] = {"attack": "quick"} | quick | dict(given) | {"model": "run:later"}
-    return config_of(EvaluateConfig, flat)
+    with _of("evaluate"):
+        return config_of(EvaluateConfig, flat)
+
+
+@contextmanager
+def _of(stage: str) -> Iterator[None]:
+    """Errors name a setting as the experiment does: "generate.strength"."""
+    try:
+        yield
+    except InputError as error:
+        said = str(error)
+        head, _, rest = said.partition(".")
+        said = rest if head in STAGES["generate"].model_fields else said  # a part, as "guidance"
+        named = said.partition(":")[0] in fields_of(STAGES[stage])
+        raise InputError(
+            f"{stage}{'.' if named else ': '}{said.removeprefix('settings: ')}"
+        ) from error
 
 
 def require_ready(experiment: ExperimentConfig) -> None:
@@ -186,8 +217,8 @@ def require_ready(experiment: ExperimentConfig) -> None:
     from cdp.tasks.sources import dataset_of_generation, require_generation
     from cdp.tasks.train_data import prepare
 
-    first = experiment.seeds[0]
-    for cell in cells(experiment, seeds=[first]):
+    require_possible(experiment)
+    for cell in cells(experiment, seeds=experiment.seeds[:1]):
         try:
             if cell.pretrain is not None:
                 require_pretraining(cell.pretrain)
@@ -201,6 +232,18 @@ def require_ready(experiment: ExperimentConfig) -> None:
                 prepare(cell.training(cell.saved))
         except CdpError as error:
             raise type(error)(f"arm {cell.arm!r}: {error}") from error
+
+
+def require_possible(experiment: ExperimentConfig) -> None:
+    """The part of ``require_ready`` that is quick enough to be said while it is being written: that
+    there are as many images as are asked for, and values that a setting takes."""
+    from cdp.experiments.images import require_images
+
+    if experiment.name:
+        valid_name(experiment.name)
+    searched = [("search", experiment.arm_of({}))] if experiment.search else []
+    known = [*experiment.all_arms(), *searched]
+    require_images(experiment, cells(experiment, known, experiment.seeds[:1]))
     if experiment.sampler == "grid" and any(
         not isinstance(choices, list) for choices in experiment.search.values()
     ):

@@ -3,23 +3,28 @@ report and the command line alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cdp.config.choices import SUITES
 from cdp.config.experiment import LOWER_IS_BETTER, SAMPLES_ONLY, ArmConfig, ExperimentConfig
 from cdp.experiments.cells import Key, read_cells, selection_value
-from cdp.experiments.measures import TITLES
-from cdp.experiments.plan import searched_arm
+from cdp.experiments.measures import ROWS, TITLES
+from cdp.experiments.plan import ALONE, is_alone, searched_arm
 from cdp.experiments.search import Search
 from cdp.results.compare import choose
 from cdp.results.differences import against_control
 from cdp.results.fairness import never_learned
 from cdp.results.measured import (
+    VALIDATION,
     MeasuredGroup,
+    Number,
+    Numbers,
     OutcomeReader,
     RunGroup,
+    Setting,
     config_of,
     numbers_of,
     select_runs,
@@ -28,6 +33,7 @@ from cdp.results.reached import reached_of
 from cdp.statistics.sequential import look_level
 from cdp.statistics.significance import holm, mean_interval, more_seeds, paired_test
 from cdp.statistics.verdicts import Scale, verdict
+from cdp.tasks.evaluate_data import TEST
 from cdp.values.comparison import Compute, Difference, Metric
 from cdp.values.experiment import SHARES, ArmResult, CellState, ExperimentResult, Proxy
 from cdp.values.text import counted, listed, points_text
@@ -46,13 +52,15 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
     level = _level(config)
     values = {name: _values(config, name, states) for name in arms}
     notes: list[str] = []
+    measured = {key for key, state in states.items() if state.stage == "done"}
+    groups: list[MeasuredGroup] = []
     steps: Mapping[str, int | None] = {}
     unlearned: set[str] = set()
     if config.stage == "samples":
         figures = {name: _means(of) for name, of in values.items()}
         differences = _sample_differences(config, values, level)
     else:
-        groups, notes = _groups(arms, states)
+        groups, notes, measured = _groups(config, arms, states)
         figures = {group.name: _accuracies(group, values[group.name]) for group in groups}
         if config.objective[0] in SAMPLES_ONLY:
             differences = _sample_differences(config, values, level)
@@ -69,9 +77,7 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
         ArmResult(
             name=arm,
             settings=settings[arm],
-            seeds=tuple(
-                seed for (own, seed), s in states.items() if own == arm and s.stage == "done"
-            ),
+            seeds=tuple(seed for own, seed in states if own == arm and (own, seed) in measured),
             steps=steps.get(arm),
             figures=figures.get(arm, {}),
             values=values[arm],
@@ -80,7 +86,13 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
         )
         for arm in arms
     )
-    best = _best(config, arms, states, unlearned)
+    best = _best(config, arms, {key: states[key] for key in sorted(measured)}, unlearned)
+    pairs = sum(
+        (arm, seed) in measured
+        for own, seed in measured
+        for arm in [config.control_name]
+        if own == best
+    )
     proxies = () if config.stage == "samples" else _proxies(results)
     notes += [
         f"{state.arm}, seed {state.seed}: {state.error}" for state in states.values() if state.error
@@ -89,7 +101,8 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
         name=name,
         control=config.control_name,
         objective=config.objective,
-        verdict=_verdict(config, best, differences, states, front),
+        verdict=_verdict(config, best, differences, states, front, pairs),
+        basis=_basis(config, groups, states, measured, pairs),
         best=best,
         arms=results,
         cells=tuple(states.values()),
@@ -106,6 +119,7 @@ def line_of(result: ExperimentResult) -> dict[str, Any]:
         "control": result.control,
         "objective": list(result.objective),
         "verdict": result.verdict,
+        "measure": result.basis,
         "best": result.best,
         "arms": [_arm_line(arm, result.control) for arm in result.arms],
         "proxies": [
@@ -175,29 +189,90 @@ def _values(
 
 
 def _groups(
-    arms: Mapping[str, ArmConfig], states: Mapping[Key, CellState]
-) -> tuple[list[MeasuredGroup], list[str]]:
-    """The trainings of each arm with the numbers that they are compared by, and notes."""
-    ids = {
-        name: [s.train for (own, _), s in states.items() if own == name and s.train]
-        for name in arms
-    }
-    runs, missing = select_runs(list(dict.fromkeys(i for own in ids.values() for i in own)))
-    by_id = {run.id: run for run in runs}
+    config: ExperimentConfig, arms: Mapping[str, ArmConfig], states: Mapping[Key, CellState]
+) -> tuple[list[MeasuredGroup], list[str], set[Key]]:
+    """The trainings of each arm with the numbers that they are compared by, notes, and which cells
+    have such numbers."""
+    trained = {key: s.train for key, s in states.items() if key[0] in arms and s.train}
+    runs, missing = select_runs(trained.values())
     reached = {run.id: reached_of(run) for run in runs}
     numbers, unread = numbers_of(runs, reached)
+    if config.stage == "evaluate":
+        numbers = _by_one_evaluation(trained.values(), numbers)
+        runs = [run for run in runs if numbers[run.id]]
+    by_id = {run.id: run for run in runs}
     spent = {
         run_id: Compute(each.steps, each.images_seen) if each.steps and each.images_seen else None
         for run_id, each in reached.items()
     }
     groups = []
-    for name, own in ids.items():
-        trained = tuple(by_id[run_id] for run_id in own if run_id in by_id)
-        if trained:
-            config = config_of(trained[0])
-            groups.append(RunGroup(name, trained, config, config.model_dump(mode="json")))
-    measured, notes = choose(groups, numbers, spent)
-    return measured, [*missing, *unread, *notes]
+    for name in arms:
+        own = [by_id[r] for (arm, _), r in trained.items() if arm == name and r in by_id]
+        if own:
+            first = config_of(own[0])
+            groups.append(RunGroup(name, tuple(own), first, first.model_dump(mode="json")))
+    compared, notes = choose(groups, numbers, spent)
+    measured = {
+        key
+        for key, run_id in trained.items()
+        if run_id in by_id and (config.stage == "evaluate" or states[key].stage == "done")
+    }
+    return compared, [*missing, *unread, *notes], measured
+
+
+def _by_one_evaluation(
+    trained: Collection[str], numbers: Mapping[str, Numbers]
+) -> dict[str, Numbers]:
+    """Of each training the number of the evaluation that most cells have, of several the strongest:
+    while a stronger attack is at work, all are compared by the one before. trained: run ids, one a
+    cell."""
+    having: dict[Setting, list[Number]] = {}
+    for run_id in trained:
+        for setting, number in numbers.get(run_id, {}).items():
+            if number.evaluation:
+                having.setdefault(setting, []).append(number)
+
+    def rank(setting: Setting) -> tuple[object, ...]:
+        newest = max(number.created for number in having[setting])
+        return len(having[setting]), *setting.strength, newest, str(setting)
+
+    chosen = max(having, key=rank, default=None)
+    return {
+        run_id: {setting: number for setting, number in own.items() if setting == chosen}
+        for run_id, own in numbers.items()
+    }
+
+
+def _basis(
+    config: ExperimentConfig,
+    groups: Sequence[MeasuredGroup],
+    states: Mapping[Key, CellState],
+    measured: Collection[Key],
+    pairs: int,
+) -> str:
+    """What the verdict was measured by: "Robust accuracy under PGD-10, l_inf 0.1, 400 test images,
+    3 paired seeds."; and how far a further evaluation is that was asked for since."""
+    objective = config.objective[0]
+    setting = next((group.setting for group in groups if group.setting is not None), None)
+    seeds = f", {counted(pairs, 'paired seed')}" * (pairs > 0)
+    if objective in SAMPLES_ONLY:
+        return f"{TITLES[objective]} of at most {ROWS:,} images a set{seeds}."
+    if setting is None:
+        return ""
+    validation = setting.suite == VALIDATION
+    of = "" if setting.part == TEST or validation else f" of {setting.part}"
+    kind = "validation " * validation or "test " * (not of)
+    images = f"{counted(setting.n, f'{kind}image')}{of}"
+    norm = {"linf": "l_inf", "l2": "l_2"}.get(setting.norm, setting.norm)
+    budget = "" if setting.epsilon is None else f" {setting.epsilon:.4g}"
+    how = f" under {setting.attack}, {norm}{budget}, " if objective == "robust" else " on "
+    said = f"{objective.capitalize()} accuracy{how}{images}{seeds}."
+    since = sum(states[key].stage != "done" for key in measured)
+    if since:
+        asked = SUITES[str(config.evaluate.get("attack", "quick"))].title
+        done = sum(state.stage == "done" for state in states.values())
+        said += f" {asked} is done for {done} of {counted(len(states), 'cell')}."
+    return said
 
 
 def _accuracies(
@@ -327,12 +402,12 @@ def _highest(
     config: ExperimentConfig, names: Sequence[str], states: Mapping[Key, CellState]
 ) -> str:
     """Of arms with as many seeds as any the one that is best by what chooses; "" where none is
-    done."""
+    done. states: of the cells that are measured."""
     objective, sign = config.objective[0], -1 if config.objective[0] in LOWER_IS_BETTER else 1
     means = {}
     for name in names:
-        done = [s for (own, _), s in states.items() if own == name and s.stage == "done"]
-        values = [v for s in done if (v := selection_value(s, objective)) is not None]
+        own = [s for (arm, _), s in states.items() if arm == name]
+        values = [v for s in own if (v := selection_value(s, objective)) is not None]
         if values:
             means[name] = (len(values), sign * sum(values) / len(values))
     most = max((count for count, _ in means.values()), default=0)
@@ -346,12 +421,16 @@ def _verdict(
     differences: Mapping[str, Difference],
     states: Mapping[Key, CellState],
     front: frozenset[str],
+    pairs: int,
 ) -> str:
-    """What is said of the best arm first, and then how it was chosen and how far it is."""
+    """What is said of the best arm first, and then how it was chosen and how far it is. pairs: seeds
+    under which it and the control are measured."""
+    if is_alone(config) and any(state.stage == "done" for state in states.values()):
+        return ALONE
     if not best:
         return ""
     control, difference = config.control_name, differences.get(best)
-    pairs, seeds = _pairs(states, best, control), {*config.seeds, *(seed for _, seed in states)}
+    seeds = {*config.seeds, *(seed for _, seed in states)}
     if pairs == 0:
         done = sum(s.stage == "done" for s in states.values())
         return f"No pair with {control} is finished yet ({counted(done, 'cell')} done)."
@@ -376,15 +455,6 @@ def _verdict(
     if pairs < len(seeds):
         sentences.append(f"So far {pairs} of {len(seeds)} seeds.")
     return " ".join(sentences)
-
-
-def _pairs(states: Mapping[Key, CellState], first: str, second: str) -> int:
-    """Seeds under which both arms are done."""
-    done = [
-        {seed for (a, seed), s in states.items() if a == arm and s.stage == "done"}
-        for arm in (first, second)
-    ]
-    return len(done[0] & done[1])
 
 
 def _front(

@@ -27,7 +27,8 @@ def experiment_html(
     """One file that opens offline. settings: the experiment as YAML; link: opens the app with it;
     created: when this was written."""
     lead = result.verdict or "No pair of arms is finished yet."
-    others = [
+    others = [result.basis] if result.basis else []
+    others += [
         f"{arm.name} against {result.control}: {arm.difference.verdict}"
         for arm in result.arms
         if arm.difference is not None and arm.name != result.best

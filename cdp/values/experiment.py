@@ -88,7 +88,7 @@ class Proxy:
 class ExperimentResult:
     """verdict: one sentence; best: the arm that it is about, "" where there is none yet; notes: what
     has to be known to read it. level: of the intervals of differences, above 0.95 where the number
-    of seeds was decided on the way."""
+    of seeds was decided on the way. basis: what the verdict was measured by, in words."""
 
     name: str
     control: str
@@ -100,3 +100,4 @@ class ExperimentResult:
     proxies: tuple[Proxy, ...]
     notes: tuple[str, ...]
     level: float = 0.95
+    basis: str = ""

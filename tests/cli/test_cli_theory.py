@@ -147,7 +147,7 @@ def test_a_real_split_is_measured_in_the_terms_of_the_model() -> None:
 @pytest.mark.parametrize(
     ("message", "args"),
     [
-        ("n: Input should be greater than or equal to 1", ["--n", "0"]),
+        ("n: must be 1 or more", ["--n", "0"]),
         ("nonzero: 50 informative coordinates do not fit", ["--dim", "20"]),
         ("linf-threshold thresholds", words("--norm l2 --learner linf-threshold")),
         ("epsilon", ["--epsilon", "nan"]),

@@ -11,12 +11,10 @@ import pytest
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import parse
-from cdp.data.sets import save_set
-from cdp.errors import CdpError, InputError, MissingError
 from cdp.experiments.begin import more
 from cdp.experiments.estimate import estimate
-from cdp.experiments.files import experiment_of, read_experiment, yaml_of
-from cdp.experiments.plan import cells, require_ready
+from cdp.experiments.files import experiment_of, yaml_of
+from cdp.experiments.plan import cells
 from cdp.experiments.search import Search
 from tests.ui.train_runs import write_folder
 
@@ -138,94 +136,6 @@ def test_an_unguided_arm_stays_unguided_whatever_the_others_share() -> None:
     assert (cell.generate.count, cell.generate.sampler.steps) == (30, 7)
 
 
-WRONG: list[tuple[dict[str, Any], str]] = [
-    ({}, "there are no arms"),
-    ({"arms": {"a": {"generate": {"strengh": 1}}}}, "generate.strengh is not a setting"),
-    ({"arms": {"a": {"generate": {}, "set": "x"}}}, "generate and set contradict each other"),
-    ({"arms": {"a": {"train": {"steps": 3}}}}, "train.steps has to be the same for all arms"),
-    ({"arms": {"a": {"train": {"seed": 3}}}}, "train.seed is set by the experiment itself"),
-    ({"arms": {"a": {"select": {"keep": 5}}}}, "select and pseudo_label need images"),
-    ({"arms": {"a": {}}, "control": "b"}, "'b' is none of the arms"),
-    ({"arms": {"a": {}}, "seeds": [1, 1]}, "a seed is there twice"),
-    ({"arms": {"a": {}}, "seeds": []}, "at least 1 item"),
-    ({"arms": {"a": {}}, "hours": 0}, "greater than 0"),
-    ({"arms": {"a": {}}, "trials": 0}, "greater than or equal to 1"),
-    ({"arms": {"a": {}}, "precision": 0}, "greater than 0"),
-    ({"arms": {"a": {}}, "seeds": 1, "precision": 1}, "precision needs two seeds"),
-    ({"arms": {"a": {}}, "format": 3, "later": 1}, "format 3 is of a later version"),
-    ({"arms": {" ": {}}}, "is no name"),
-    ({"grid": {"strength": [1]}}, "is no setting of a stage"),
-    ({"grid": {"generate.strength": []}}, "has no values"),
-    ({"grid": {"generate.strength": [1, 1]}}, "has a value twice"),
-    ({"grid": {"train.steps": [1, 2]}}, "has to be the same for all arms"),
-    ({"grid": {"evaluate.epsilon": [0.1, 0.2]}}, "all arms are measured alike"),
-    ({"arms": {"a": {"learner": "a"}}}, "add generate"),
-    ({"arms": {"a": {"generate": {}, "learner": "b"}}}, "none of the arms"),
-    ({"arms": {"a": {"generate": {}, "learner": "a"}}}, "waits for itself"),
-    ({"arms": {"a": {"generate": {"encoder": "x"}, "learner": "a"}}}, "contradict each other"),
-    ({"arms": {"a": {"generate": {}, "learner": "b"}, "b": {}}, "stage": "samples"}, "is samples"),
-    ({"arms": {"a": {}}, "prune": True}, "prune compares the validation"),
-    (
-        {"grid": {f"generate.{name}": list(range(100)) for name in ("strength", "eta", "beta")}},
-        "this asks for 1,000,000 arms",
-    ),
-    ({"search": {"generate.strength": {"low": 1, "high": 0}}}, "must be below high"),
-    (
-        {"search": {"generate.strength": {"low": 0, "high": 1, "log": True}}},
-        "must be above 0 where log",
-    ),
-    (
-        {"grid": {"generate.beta": [1]}, "search": {"generate.strength": [1]}},
-        "grid and search contradict each other",
-    ),
-    ({"arms": {"a": {}}, "stage": "samples", "objective": ["clean"]}, "needs a training"),
-]
-
-
-@pytest.mark.parametrize(("settings", "said"), WRONG, ids=[said for _, said in WRONG])
-def test_what_cannot_be_is_said_in_a_sentence(settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        parsed(**settings)
-
-
-def test_settings_that_a_stage_refuses_name_the_arm() -> None:
-    arms = {"odd": {"generate": {"strength": 99}}}
-    with pytest.raises(InputError, match=r"arm 'odd': .*strength"):
-        list(cells(parsed(arms=arms)))
-
-
-def test_what_is_not_here_is_said_before_anything_is_queued(cdp_home: Path) -> None:
-    with pytest.raises(MissingError, match=r"arm 'mine': .*no-such-set"):
-        require_ready(parsed(arms={"mine": {"set": "no-such-set"}}))
-    import numpy as np
-
-    card = {"kind": "imported", "dataset": None, "class_names": ["ant", "bee"]}
-    save_set("insects", np.zeros((20, 28, 28, 1), np.uint8), np.arange(20) % 2, card)
-    with pytest.raises(InputError, match=r"arm 'insects': .*insects does not fit"):
-        require_ready(parsed(arms={"insects": {"set": "insects"}}))
-    with pytest.raises(CdpError, match="no-such-model"):
-        require_ready(parsed(arms={"a": {"generate": {"model": "no-such-model"}}}))
-    with pytest.raises(InputError, match=r"search: generate\.loss is no number"):
-        require_ready(parsed(search={"generate.loss": {"low": 0, "high": 1}}, generate={}))
-
-
-def test_files_of_strangers(tmp_path: Path) -> None:
-    path = tmp_path / "x.yaml"
-    with pytest.raises(MissingError, match=r"x\.yaml"):
-        read_experiment(path)
-    for text, said in (
-        ("arms: [", "is not YAML"),
-        ("- a", "holds no mapping"),
-        ("arms: {a: {}}\narms: {b: {}}", "set twice"),
-        ("a: &a [1]\nb: *a", "aliases"),
-        ("arms: {a: {}}\nfoo: 1", "foo"),
-        ("!!python/object/apply:os.system ['true']", "is not YAML"),
-    ):
-        path.write_text(text)
-        with pytest.raises(InputError, match=said):
-            read_experiment(path)
-
-
 def test_what_it_will_take_is_a_range_with_its_basis(cdp_home: Path) -> None:
     experiment = experiment_of(TINY, "tiny")
     found = estimate(experiment)
@@ -238,7 +148,22 @@ def test_what_it_will_take_is_a_range_with_its_basis(cdp_home: Path) -> None:
     assert wider.visible is not None
     assert wider.visible < found.visible
     assert wider.pieces == 48
-    assert estimate(more(parsed(arms={"a": {}}, seeds=[0]))).visible is None
+    assert estimate(more(parsed(arms={"a": {}, "b": {}}, seeds=[0]))).visible is None
+    alone = estimate(parsed(arms={"a": {}}))
+    assert "Nothing will be compared" in alone.power_sentence
+
+
+def test_what_it_will_take_counts_every_arm_and_shared_work_once(cdp_home: Path) -> None:
+    arms = {
+        f"{k} {size}": {"generate": {"count": count, "strength": 0.1 * k}}
+        for k in range(1, 5)
+        for size, count in (("few", 10), ("many", 1000))
+    }
+    uneven = estimate(parsed(arms=arms, seeds=50, stage="samples"))
+    assert (uneven.pieces, uneven.disk) == (400, 4 * 50 * 1010 * (28 * 28 + 8))
+    shared = {"grid": {"train.fraction": [0.2, 0.5, 0.8]}, "generate": {"count": 10}, "seeds": [0]}
+    # Three trainings and one unguided on two sets: those of the three are the same.
+    assert estimate(parsed(**shared)).pieces == 2 + 2 * 4
 
 
 def test_what_it_will_take_follows_from_runs_that_did_real_work(cdp_home: Path) -> None:

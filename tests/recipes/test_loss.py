@@ -46,5 +46,5 @@ def test_a_loss_is_one_entry_on_page_and_command_line_and_guides(tmp_path: Path)
     assert "uncertainty|influence|pull" in said
     assert "'Pull to the class mean'" in parts["PAGE"]
     assert parts["DONE"] == "DONE 0 pull"
-    assert "loss: Input should be 'none', 'info_nce'" in parts["ERROR"]
-    assert "'influence' or 'pull' (given: 'push')" in parts["ERROR"]
+    assert "loss: must be one of none, info_nce" in parts["ERROR"]
+    assert "influence, pull (given: 'push')" in parts["ERROR"]
