@@ -207,7 +207,7 @@ class ExperimentConfig(Frozen):
                     f" {FORMAT}: update it, or write the file for this one"
                 )
             # "train:" with nothing behind it sets nothing.
-            parts = ("arms", "grid", "search", *STAGES)
+            parts = ("arms", "grid", "search", "generate", "train", "evaluate")
             data = {k: {} if v is None and k in parts else v for k, v in data.items()}
             if isinstance(data.get("objective"), str):
                 data = {**data, "objective": [data["objective"]]}

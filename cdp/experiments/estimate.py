@@ -152,8 +152,8 @@ def _pieces(
             model = here.model(cell.pretrain)
             drawn = cell.generate.model_copy(update={"model": model}) if model else None
         try:
-            unknown = cell.learner or drawn is None
-            content = None if unknown else generated_content(drawn, networks)
+            drawn = None if cell.learner else drawn
+            content = None if drawn is None else generated_content(drawn, networks)
             name = here.set_of(content) if content else None  # not known before its learner is
         except CdpError:
             name = None

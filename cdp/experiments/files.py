@@ -26,14 +26,14 @@ def experiment_of(text: str, where: str) -> ExperimentConfig:
 
 
 def _parsed(settings: dict[str, Any], where: str) -> ExperimentConfig:
+    # In a record of a run what is not asked for stands as nothing beside all other fields.
+    empty = "has nothing behind it: write {} for the usual settings, or take it out"
+    if settings.get("pretrain", 0) is None and "stage" not in settings:
+        raise InputError(f"{where}: pretrain {empty}")
     arms = settings.get("arms")
     for name, arm in arms.items() if isinstance(arms, dict) else ():
-        # In a record of a run an empty one stands beside all others, and means that none are made.
         if isinstance(arm, dict) and arm.get("generate", 0) is None and "set" not in arm:
-            raise InputError(
-                f"{where}: arms.{name}.generate has nothing behind it: write generate: {{}} for"
-                " images of the usual settings, or take it out for real images alone"
-            )
+            raise InputError(f"{where}: arms.{name}.generate {empty} for real images alone")
     try:
         return parse(ExperimentConfig, settings)
     except InputError as error:

@@ -149,17 +149,18 @@ def _pretrain(experiment: ExperimentConfig, arm: ArmConfig, seed: int) -> Pretra
     if experiment.pretrain is None or arm.generate is None or named:
         return None
     trained = config_of(TrainConfig, _train(experiment, ArmConfig(), seed))
-    return config_of(
-        PretrainConfig,
-        dict(experiment.pretrain)
-        | {
-            "dataset": experiment.dataset,
-            "real": experiment.real,
-            "seed": seed,
-            "subset_seed": seed,
-            "held_out": trained.held_out,
-        },
-    )
+    with _of("pretrain"):
+        return config_of(
+            PretrainConfig,
+            dict(experiment.pretrain)
+            | {
+                "dataset": experiment.dataset,
+                "real": experiment.real,
+                "seed": seed,
+                "subset_seed": seed,
+                "held_out": trained.held_out,
+            },
+        )
 
 
 def _train(experiment: ExperimentConfig, arm: ArmConfig, seed: int) -> dict[str, Any]:

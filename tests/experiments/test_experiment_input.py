@@ -208,6 +208,11 @@ def test_whatever_is_wrong_is_a_sentence_without_words_of_the_parser(
 def test_an_arm_whose_images_are_not_said_is_not_taken_for_real_ones() -> None:
     with pytest.raises(InputError, match=r"arms\.guided\.generate has nothing behind it"):
         experiment_of("arms: {guided: {generate: }}", "x.yaml")
+    with pytest.raises(InputError, match="pretrain has nothing behind it"):
+        experiment_of("arms: {guided: {generate: {}}}\npretrain:\n", "x.yaml")
+    config = parsed(arms={"a": {"generate": {}}, "b": {}})
+    record = yaml.safe_dump(config.model_dump(mode="json"))
+    assert experiment_of(record, "x.yaml") == config
     empty = experiment_of("arms: {real only: , b: {generate: {}}}\ntrain:\ngrid:\n", "x.yaml")
     assert [name for name, _ in empty.all_arms()] == ["real only", "b"]
 
