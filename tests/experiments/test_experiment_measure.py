@@ -1,11 +1,15 @@
-"""What a verdict was measured by, also while something stronger is under way."""
+"""What an experiment comes to: what its verdict was measured by, also while something stronger is
+under way, and what is said of samples, of two objectives, and of arms that never learned."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from cdp.experiments.begin import more
+import pytest
+
+from cdp.experiments.begin import begin as begin_experiment
+from cdp.experiments.begin import extend_run, more
 from cdp.experiments.cells import read_cells, write_cells
 from cdp.experiments.plan import ALONE
 from cdp.work import launch
@@ -13,12 +17,14 @@ from cdp.work.records import get_run
 from cdp.work.registry import TASKS
 from tests.experiments.test_experiments import (
     ARMS,
+    MADE,
     PAIR,
     TASK,
     WORKER,
     begin,
     config,
     done,
+    kinds,
     result,
 )
 from tests.experiments.test_experiments import fast as fast
@@ -60,3 +66,81 @@ def test_of_one_arm_it_is_said_that_nothing_is_compared(fast: Path) -> None:
         TASK, run.id, config(arms={k: ARMS[k] for k in ("real only", "unguided")}), command=WORKER
     )
     assert "Nothing" not in result(done(run.id)).verdict
+
+
+def test_samples_alone_are_compared_by_what_was_measured(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {"unguided": 0.90, "guided": 0.93}
+    monkeypatch.setattr(
+        "cdp.experiments.chores._measured",
+        lambda name: {
+            "agreement": seen[name.split("-")[1]]
+            + 0.001 * len(name.split("-s")[1])
+            + 0.002 * int(name[-1])
+        },
+    )
+    asked = {"arms": PAIR, "stage": "samples", "objective": ["agreement"]}
+    found = result(done(begin(config(**asked))))
+    assert kinds(fast) == ["generate"] * 6
+    guided = next(arm for arm in found.arms if arm.name == "guided")
+    assert guided.difference is not None
+    assert guided.difference.difference is not None
+    assert guided.difference.difference.value == pytest.approx(0.03)
+    assert found.best == "guided"
+
+
+def test_two_objectives_have_a_front_and_figures_that_rank_as_robustness_does(fast: Path) -> None:
+    grid = {"generate.strength": [0.01, 0.1, 0.2, 0.3, 0.35]}
+    asked = {
+        "arms": {},
+        "grid": grid,
+        "generate": MADE,
+        "seeds": 2,
+        "objective": ["robust", "clean"],
+    }
+    found = result(done(begin(config(**asked))))
+    assert [arm.name for arm in found.arms if arm.front]
+    assert all(arm.figures["clean"].value == pytest.approx(0.8) for arm in found.arms)
+    best = max(found.arms, key=lambda arm: arm.figures["robust"].value)
+    assert [arm.name for arm in found.arms if arm.front] == [best.name]
+    # Agreement is the same for all here, so it ranks nothing.
+    assert found.proxies == ()
+
+
+def test_what_is_better_low_and_has_no_per_cent_is_said_so(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {"unguided": 44.0, "guided": 80.0}
+    monkeypatch.setattr(
+        "cdp.experiments.chores._measured",
+        lambda name: {
+            "frechet": seen[name.split("-")[1]] + int(name[-1]) * len(name.split("-")[1])
+        },
+    )
+    asked = {"arms": PAIR, "stage": "samples", "objective": ["frechet"]}
+    run = done(begin(config(**asked)))
+    found = result(run)
+    assert found.verdict.startswith("unguided is better by 34 in Frechet distance, 95 %")
+    # One seed has no verdict, and says why; the same file is known also after an extension.
+    once = config(arms=PAIR, stage="samples", objective=["frechet"], seeds=[0], name="once")
+    run_id = begin_experiment(once)
+    assert "one seed says nothing of others" in result(done(run_id)).verdict
+    extend_run(run_id, more(once, seeds=1))
+    done(run_id)
+    assert begin_experiment(once) == run_id
+    assert get_run(run_id).config.seeds == (0, 1)  # type: ignore[union-attr]
+
+
+def test_an_arm_that_never_learned_is_not_the_one_to_speak_of(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"arms": {}, "grid": {"generate.strength": [0.2, 0.35]}, "generate": MADE}
+    found = result(done(begin(config(**asked))))
+    assert found.best == "strength 0.2"
+    assert "Of 2 arms beside unguided strength 0.2 is the best by validation." in found.verdict
+    monkeypatch.setenv("QUICK_GUESSES", "strength-0.2-")
+    found = result(done(begin(config(**asked, evaluate={"attack": "pgd"}), "again")))
+    assert found.best == "strength 0.35"
+    guessing = next(arm for arm in found.arms if arm.name == "strength 0.2")
+    assert guessing.figures["clean"].value == pytest.approx(0.1)
