@@ -65,7 +65,8 @@ class Estimate:
     def cost_sentence(self) -> str:
         """ "About 6 to 9 min and 120 MB, by ...; 4 of 30 pieces are here already."."""
         low, high = (rough_duration(end).removeprefix("about ") for end in self.seconds)
-        time = low if low == high else f"{low} to {high}"
+        unit = high.rpartition(" ")[2]
+        time = low if low == high else f"{low.removesuffix(f' {unit}')} to {high}"
         here = f" {self.here} of {counted(self.pieces, 'piece')} of work are here already." * bool(
             self.here
         )

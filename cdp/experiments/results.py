@@ -13,6 +13,7 @@ from cdp.config.experiment import LOWER_IS_BETTER, SAMPLES_ONLY, ArmConfig, Expe
 from cdp.experiments.cells import Key, read_cells, selection_value
 from cdp.experiments.measures import ROWS, TITLES
 from cdp.experiments.plan import ALONE, is_alone, searched_arm
+from cdp.experiments.proxies import proxies_of
 from cdp.experiments.search import Search
 from cdp.results.compare import choose
 from cdp.results.differences import against_control
@@ -35,12 +36,9 @@ from cdp.statistics.significance import holm, mean_interval, more_seeds, paired_
 from cdp.statistics.verdicts import Scale, verdict
 from cdp.tasks.evaluate_data import TEST
 from cdp.values.comparison import Compute, Difference, Metric
-from cdp.values.experiment import SHARES, ArmResult, CellState, ExperimentResult, Proxy
+from cdp.values.experiment import SHARES, ArmResult, CellState, ExperimentResult
 from cdp.values.text import counted, listed, points_text
 from cdp.values.types import Interval
-
-LEAST_ARMS = 5
-"""For a rank correlation over arms; of fewer, nothing can be said."""
 
 
 def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentResult:
@@ -93,7 +91,7 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
         for arm in [config.control_name]
         if own == best
     )
-    proxies = () if config.stage == "samples" else _proxies(results)
+    proxies = () if config.stage == "samples" else proxies_of(results)
     notes += [
         f"{state.arm}, seed {state.seed}: {state.error}" for state in states.values() if state.error
     ]
@@ -474,43 +472,3 @@ def _front(
             for other in points.values()
         )
     )
-
-
-def _proxies(arms: Sequence[ArmResult]) -> tuple[Proxy, ...]:
-    """Which figures of the images rank arms as robust accuracy does."""
-    proxies = []
-    for key, title in TITLES.items():
-        pairs = [
-            (arm.figures[key].value, arm.figures["robust"].value)
-            for arm in arms
-            if key in arm.figures and "robust" in arm.figures
-        ]
-        if len(pairs) >= LEAST_ARMS and all(
-            len(set(column)) > 1 for column in zip(*pairs, strict=True)
-        ):
-            correlation = rank_correlation(*zip(*pairs, strict=True))
-            proxies.append(Proxy(key, correlation, _trust(title, correlation)))
-    return tuple(proxies)
-
-
-def rank_correlation(first: Sequence[float], second: Sequence[float]) -> Interval:
-    """Spearman's, with the 95 % interval of Bonett and Wright (2000): Fisher's z with variance
-    (1 + r^2 / 2) / (n - 3)."""
-    import numpy as np
-    from scipy.stats import norm, spearmanr
-
-    n, r = len(first), float(spearmanr(first, second).statistic)
-    z = float(np.arctanh(np.clip(r, -0.999999, 0.999999)))
-    half = float(norm.ppf(0.975)) * ((1 + r * r / 2) / (n - 3)) ** 0.5
-    low, high = np.tanh([z - half, z + half])
-    return Interval(r, min(r, float(low)), max(r, float(high)), n, 0.95)
-
-
-def _trust(title: str, r: Interval) -> str:
-    numbers = (
-        f"rank correlation {r.value:+.2f}, 95 % interval {r.low:+.2f} to {r.high:+.2f}, {r.n} arms"
-    )
-    if r.low > 0 or r.high < 0:
-        way = "rises" if r.value > 0 else "falls"
-        return f"{title} {way} with robust accuracy ({numbers})."
-    return f"{title} says nothing certain of robust accuracy ({numbers})."

@@ -42,6 +42,8 @@ FIGURES: Mapping[str, str] = {
 """What can be measured of an arm, by key of ``ArmResult.figures``."""
 LOG_FROM = 8.0
 """Ratio of the largest value of a setting to its smallest from which its axis is in ratios."""
+NAMED = 4
+"""Arms on a front whose names stand beside them; more would lie over each other."""
 _LINES = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2")
 
 
@@ -100,13 +102,15 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
     on = [arm for arm in result.arms if _number(arm.settings.get(x)) and figure in arm.figures]
     if not on:
         return nothing(f"No arm with {short(x)} is finished yet")
-    note = "mean over seeds; band: 95 % interval; level lines: arms without this setting"
-    title = heading(f"{FIGURES[figure]} against {short(x)}", note)
-    drawn = panels([title], panel_px=330, left_px=56, key=f"dose-{figure}", legend=True)
     groups: dict[Any, list[ArmResult]] = {}
     for arm in on:
         groups.setdefault(arm.settings.get(by) if by else None, []).append(arm)
     factor = scale_of(figure)
+    low, high, banded = _room(result, on, figure)
+    spread = "band: 95 % interval" if banded else "small: seeds"
+    note = f"mean over seeds; {spread}; level lines: arms without this setting"
+    title = heading(f"{FIGURES[figure]} against {short(x)}", note)
+    drawn = panels([title], panel_px=330, left_px=56, key=f"dose-{figure}", legend=True)
     for number, (value, arms) in enumerate(sorted(groups.items(), key=lambda g: str(g[0]))):
         name = f"{short(by)} {value:g}" if _number(value) else str(value or "guided")
         color = _LINES[number % len(_LINES)]
@@ -114,28 +118,21 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
         arms = sorted(arms, key=lambda arm: arm.settings[x])
         places = [arm.settings[x] for arm in arms]
         known = [arm.figures[figure] for arm in arms]
-        if all(i.wide and not i.note for i in known) and len(known) > 1 and len(groups) <= 3:
+        whole = all(i.wide and not i.note for i in known) and len(known) > 1
+        if banded and whole and len(groups) <= 3:
             drawn.add_trace(_band(places, known, factor, color))
+        if not banded:
+            drawn.add_trace(_seeds(arms, places, figure, sign))
         words = [_words(arm, figure) for arm in arms]
         more: dict[str, Any] = {"hovertext": words, "hoverinfo": "text"}
-        if len(known) == 1 or len(groups) > 3:
+        if banded and (len(known) == 1 or len(groups) > 3):
             more["error_y"] = whisker(known, color, factor=factor, thickness=1)
         drawn.add_trace(line(places, [factor * i.value for i in known], sign, size=8, **more))
-    ends = [arm.settings[x] for arm in on]
+    tried = [arm.settings[x] for arm in on]
     for arm in result.arms:
         if arm not in on and figure in arm.figures:
-            drawn.add_trace(_level(arm, result, figure, ends))
-    positive = min(ends) > 0
-    log = positive and max(ends) / min(ends) >= LOG_FROM
-    ticks = sorted(set(ends))
-    axis(drawn, "xaxis", short(x), type="log" if log else "linear", nticks=8)
-    if len(ticks) <= 8:
-        texts = [f"{tick:g}" for tick in ticks]
-        drawn.update_xaxes(tickvals=ticks, ticktext=texts)
-    seen = [factor * a.figures[figure].value for a in result.arms if figure in a.figures]
-    seen += [factor * v for a in on for v in a.values.get(figure, {}).values()]
-    low, high = _around(seen)
-    low = max(low, -2) if figure in SHARES else low
+            drawn.add_trace(_level(arm, result, figure, tried))
+    _setting_axis(drawn, short(x), tried)
     axis(drawn, "yaxis", unit_of(figure), range=[low, high], nticks=7)
     return drawn
 
@@ -146,6 +143,42 @@ def _band(x: Sequence[float], values: Sequence[Interval], factor: float, color: 
     return go.Scatter(
         x=[*x, *reversed(x)], y=ends, mode="lines", hoverinfo="skip", showlegend=False, **look
     )
+
+
+def _setting_axis(drawn: go.Figure, title: str, values: Sequence[float]) -> None:
+    """The setting, in ratios where its values are; few values are marked themselves."""
+    log = min(values) > 0 and max(values) / min(values) >= LOG_FROM
+    ticks = sorted(set(values))
+    axis(drawn, "xaxis", title, type="log" if log else "linear", nticks=8)
+    if len(ticks) <= 8:
+        drawn.update_xaxes(tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+
+
+def _room(
+    result: ExperimentResult, on: Sequence[ArmResult], figure: str
+) -> tuple[float, float, bool]:
+    """Ends of the axis, and whether the intervals lie within them: that of two seeds may be wider
+    than all that differs, and then the seeds are drawn in its place."""
+    factor = scale_of(figure)
+    seen = [factor * a.figures[figure].value for a in result.arms if figure in a.figures]
+    seen += [factor * v for a in on for v in a.values.get(figure, {}).values()]
+    low, high = _around(seen)
+    low = max(low, -2) if figure in SHARES else low
+    intervals = [arm.figures[figure] for arm in on]
+    return low, high, all(low <= factor * i.low and factor * i.high <= high for i in intervals)
+
+
+def _seeds(
+    arms: Sequence[ArmResult], places: Sequence[float], figure: str, sign: Sign
+) -> go.Scatter:
+    """Every seed of the arms of a line, small."""
+    each = [
+        (place, scale_of(figure) * value, f"{as_text(arm.name, 60)}, seed {seed}")
+        for arm, place in zip(arms, places, strict=True)
+        for seed, value in arm.values.get(figure, {}).items()
+    ]
+    x, y, words = (list(column) for column in zip(*each, strict=True)) if each else ([], [], [])
+    return dots(x, y, sign, words, size=5, opacity=0.5)
 
 
 def _level(
@@ -261,9 +294,10 @@ def heat_map(result: ExperimentResult, x: str, y: str, figure: str) -> go.Figure
     layout = base(
         110 + 44 * max(2, len(rows)), (72, 12, 34, 48), annotations=[title | {"xshift": -66}]
     )
+    looks: dict[str, Any] = {"standoff": 6, "font": {"size": 12}}
     layout |= {
-        "xaxis": kind | {"title": {"text": as_text(short(x)), "standoff": 6}},
-        "yaxis": kind | {"title": {"text": as_text(short(y)), "standoff": 6}},
+        "xaxis": kind | {"title": {"text": as_text(short(x)), **looks}},
+        "yaxis": kind | {"title": {"text": as_text(short(y)), **looks}},
     }
     return go.Figure(heat, layout)
 
@@ -275,18 +309,25 @@ def pareto_front(result: ExperimentResult) -> go.Figure:
     if not arms:
         return nothing("No arm is finished yet")
     ahead = sorted((a for a in arms if a.front), key=lambda a: a.figures[second].value)
-    finding = f"{len(ahead)} of {counted(len(arms), 'arm')} {'is' if len(ahead) == 1 else 'are'}"
-    note = "filled: no other arm is better in both; whiskers: 95 %"
-    title = heading(f"{finding} on the front", note)
-    drawn = panels([title], panel_px=330, left_px=56, key="experiment-front")
-    ys, xs = scale_of(first), scale_of(second)
-    x = [xs * a.figures[second].value for a in ahead]
-    y = [ys * a.figures[first].value for a in ahead]
+    scale = {key: scale_of(key) for key in (first, second)}
+    room = {key: _around([scale[key] * arm.figures[key].value for arm in arms]) for key in scale}
+    inside = all(
+        room[key][0] <= scale[key] * bound <= room[key][1]
+        for key in scale
+        for arm in arms
+        for bound in arm.figures[key].bounds
+        if bound is not None
+    )
+    wide = "whiskers: 95 %" if inside else "the 95 % intervals are wider than this picture"
+    note = f"filled: no other arm is better in both; {wide}"
+    drawn = panels([heading("", note)], panel_px=330, left_px=56, key="experiment-front")
+    x = [scale[second] * a.figures[second].value for a in ahead]
+    y = [scale[first] * a.figures[first].value for a in ahead]
     joined = {"color": INK, "dash": "dot", "width": 1}
     drawn.add_trace(go.Scatter(x=x, y=y, mode="lines", line=joined, hoverinfo="skip"))
     signs = arm_signs(result)
     for arm in arms:
-        sign = signs[arm.name]
+        sign, bars = signs[arm.name], {}
         words = [
             f"<b>{as_text(arm.name, 60)}</b>"
             + "".join(
@@ -294,15 +335,34 @@ def pareto_front(result: ExperimentResult) -> go.Figure:
                 for key in (first, second)
             )
         ]
-        at = [xs * arm.figures[second].value], [ys * arm.figures[first].value]
-        bars = {
-            "error_x": whisker([arm.figures[second]], sign.color, factor=xs, thickness=0.8),
-            "error_y": whisker([arm.figures[first]], sign.color, factor=ys, thickness=0.8),
-        }
-        drawn.add_trace(dots(*at, sign, words, size=11, filled=arm.front).update(bars))
-    axis(drawn, "xaxis", unit_of(second), nticks=7)
-    axis(drawn, "yaxis", unit_of(first), nticks=7)
+        if inside:
+            bars = {
+                f"error_{place}": whisker(
+                    [arm.figures[key]], sign.color, factor=scale[key], thickness=0.8
+                )
+                for place, key in (("x", second), ("y", first))
+            }
+        across, up = ([scale[key] * arm.figures[key].value] for key in (second, first))
+        drawn.add_trace(dots(across, up, sign, words, size=11, filled=arm.front).update(bars))
+    if len(ahead) <= NAMED:
+        middle = sum(room[second]) / 2
+        for arm, at in zip(ahead, zip(x, y, strict=True), strict=True):
+            anchor = "right" if at[0] > middle else "left"
+            name = {"text": as_text(arm.name), "font": {"size": 12}, "xanchor": anchor}
+            drawn.add_annotation(x=at[0], y=at[1], showarrow=False, yshift=14, **name)
+    axis(drawn, "xaxis", unit_of(second), range=room[second], nticks=7)
+    axis(drawn, "yaxis", unit_of(first), range=room[first], nticks=7)
     return drawn
+
+
+def front_finding(result: ExperimentResult) -> str:
+    """How many arms no other betters in both objectives, in words."""
+    first, second = result.objective
+    arms = [a for a in result.arms if first in a.figures and second in a.figures]
+    ahead = sum(arm.front for arm in arms)
+    verb = "is" if ahead == 1 else "are"
+    names = f"{FIGURES[first].lower()} and {FIGURES[second].lower()}"
+    return f"{ahead} of {counted(len(arms), 'arm')} {verb} on the front of {names}"
 
 
 def arm_rows(result: ExperimentResult) -> list[Row]:
@@ -327,6 +387,25 @@ def arm_rows(result: ExperimentResult) -> list[Row]:
         rows.append(row)
     columns = dict.fromkeys(name for row in rows for name in row)
     return [{name: row.get(name) for name in columns} for row in rows]
+
+
+def arm_summary(result: ExperimentResult) -> list[Row]:
+    """The numbers that a page has room for: no bounds but those of the difference, in one cell, and
+    no settings, which the arms are called by."""
+    known = measured(result)
+    rows = []
+    for arm, row in zip(result.arms, arm_rows(result), strict=True):
+        figures: Row = {
+            f"{key} [%]" if key in SHARES else key: round(scale_of(key) * value.value, 2)
+            for key in known
+            if (value := arm.figures.get(key)) is not None
+        }
+        name = next(name for name in row if name.startswith("difference"))
+        ends = row["difference low"], row["difference high"]
+        bounds = None if None in ends else "{:+.3g} to {:+.3g}".format(*ends)
+        tested: Row = {name: row[name], "its interval": bounds, "p": row["p"]}
+        rows.append({"arm": arm.name, "seeds": len(arm.seeds)} | tested | figures)
+    return rows
 
 
 def cell_rows(result: ExperimentResult) -> list[Row]:

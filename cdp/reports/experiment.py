@@ -13,6 +13,7 @@ from cdp.figures.experiment import (
     cell_rows,
     dose_response,
     factors,
+    front_finding,
     heat_map,
     measured,
     pareto_front,
@@ -60,7 +61,7 @@ def _sections(result: ExperimentResult, settings: str, link: str) -> Iterator[Se
                     heat_map(result, varied[0], varied[1], figure),
                 )
         if len(result.objective) > 1 and set(result.objective) <= set(known):
-            yield Section("Front of both objectives", (), pareto_front(result))
+            yield Section(front_finding(result), (), pareto_front(result))
     if result.proxies:
         text = tuple(proxy.sentence for proxy in result.proxies)
         yield Section("Which figure of the images deserves trust?", text)

@@ -14,7 +14,7 @@ from cdp.config.knobs import parse
 from cdp.experiments.begin import more
 from cdp.experiments.estimate import estimate
 from cdp.experiments.files import experiment_of, yaml_of
-from cdp.experiments.plan import cells
+from cdp.experiments.plan import cells, require_ready
 from cdp.experiments.search import Search
 from tests.ui.train_runs import write_folder
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cdp.figures.experiment import (
     arm_points,
     arm_rows,
+    arm_summary,
     cell_rows,
     dose_response,
     factors,
+    front_finding,
     heat_map,
     measured,
     pareto_front,
@@ -90,7 +94,29 @@ def test_the_front_joins_the_arms_that_are_on_it() -> None:
     found = result(*grid().arms, objective=("robust", "frechet"))
     drawn = pareto_front(found)
     assert list(drawn.data[0].y) == pytest.approx([41.1, 41.5])
-    assert len(drawn.data) == 1 + len(found.arms) and "2 of 8 arms are on the front" in plain(drawn)
+    assert len(drawn.data) == 1 + len(found.arms)
+    assert front_finding(found).startswith("2 of 8 arms are on the front of robust accuracy and")
+    assert "s0.1 t0.1" in plain(drawn)
+    # Intervals that reach over all arms, as those of the distance do here, are said, not drawn.
+    assert "wider than this picture" in plain(drawn)
+    assert all(trace.error_y.array is None for trace in drawn.data)
+    near = [
+        replace(a, figures=a.figures | {"frechet": replace(a.figures["frechet"], low=2.9, high=5)})
+        for a in found.arms
+    ]
+    drawn = pareto_front(replace(found, arms=tuple(near)))
+    assert "whiskers" in plain(drawn) and drawn.data[1].error_y.array[0] == pytest.approx(2)
+
+
+def test_where_intervals_are_wider_than_all_that_differs_the_seeds_are_drawn() -> None:
+    wide = [
+        replace(a, figures={"robust": Interval(a.figures["robust"].value, 0, 1, 2)})
+        for a in grid().arms
+    ]
+    drawn = dose_response(result(*wide), "robust")
+    assert not [trace for trace in drawn.data if trace.fill == "toself"]
+    seeds = [trace for trace in drawn.data if trace.marker.size == 5]
+    assert [len(trace.y) for trace in seeds] == [6, 6] and "small: seeds" in plain(drawn)
 
 
 def test_rows_hold_the_numbers_and_the_report_all_of_it_without_markup_of_strangers() -> None:
@@ -104,6 +130,7 @@ def test_rows_hold_the_numbers_and_the_report_all_of_it_without_markup_of_strang
     rows = arm_rows(hostile)
     assert rows[0]["robust accuracy [%]"] == 39 and rows[2]["strength"] == "0.3"
     assert len({tuple(row) for row in rows}) == 1
+    assert [row["robust [%]"] for row in arm_summary(hostile)] == [39, 42, 50]
     assert [row["robust"] for row in cell_rows(hostile)][:2] == pytest.approx([0.38, 0.40])
     page = experiment_html(hostile, settings="name: x", link="http://here")
     assert "Judge agreement rises." in page and "<b>note</b>" not in page and "name: x" in page

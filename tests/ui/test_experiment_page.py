@@ -159,7 +159,7 @@ def test_a_finished_experiment_shows_verdict_matrix_and_charts() -> None:
     assert "train?run=guided-s1" in shown and "evaluate?report=e-plain-s0" in shown
     rows = app.dataframe[0].value
     assert list(rows["arm"]) == ["plain", "guided"]
-    assert rows["robust accuracy [%]"][1] > rows["robust accuracy [%]"][0]
+    assert rows["robust [%]"][1] > rows["robust [%]"][0]
     assert "Two more seeds" in {button.label for button in app.button}
     assert "Use these settings" in {button.label for button in app.button}
     ran(control(app, "Use these settings").click())

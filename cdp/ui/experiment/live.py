@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -141,7 +142,7 @@ def _live(state: ExperimentPage, run_id: str, was_over: bool) -> None:
         _buttons(state, run, config)
     said()
     if run.over and run.state != "finished":
-        why_over(run, "finished piece of work")
+        why_over(replace(run, notice=None), "finished piece of work")  # the verdict, said above
     st.html(matrix_html(config, result, shipped=run.shipped), width="stretch")
     views.draw_views(run, config, result)
     if run.over:
@@ -173,7 +174,9 @@ def verdict_html(run: Run, result: ExperimentResult) -> Html:
             "div", tag("p", text, cls="cdp-headline cdp-open"), tag("p", under), cls="cdp-said"
         )
     head, rest = split_verdict(result.verdict)
-    return tag("div", tag("p", head, cls="cdp-headline"), tag("p", rest), cls="cdp-said")
+    parts = [tag("p", head, cls="cdp-headline"), tag("p", rest)]
+    parts += [tag("p", result.basis, cls="cdp-basis")] if result.basis else []
+    return tag("div", *parts, cls="cdp-said")
 
 
 def split_verdict(verdict: str) -> tuple[str, str]:
@@ -304,12 +307,12 @@ def _cell(cell: CellState, *, shipped: bool) -> Html:
     if cell.stage == "done" and len(cell.reused) > 1:
         words = "done, reused"
     links = () if shipped else _links(cell)
-    parts = [tag("div", words, cls="cdp-stage")]
+    stage = tag("div", words, cls="cdp-stage")
+    parts = [tag("div", stage, tag("div", *links, cls="cdp-links"), cls="cdp-cell-head")]
     if cell.run and not cell.over:
         parts.append(bar(done, words, ACCENT))
     if cell.error:
         parts.append(tag("div", cell.error, cls="cdp-cut", title=cell.error))
-    parts.append(tag("div", *links, cls="cdp-links"))
     return tag("td", *parts, cls=f"cdp-cell cdp-is-{cell.stage}")
 
 

@@ -60,14 +60,15 @@ def _earlier(state: ExperimentPage, runs: Sequence[Run]) -> None:
 
 
 def _row(run: Run, *, visible: bool) -> str:
-    verdict = str((run.result or {}).get("verdict") or run.notice or "")
+    verdict = "" if visible else str((run.result or {}).get("verdict") or run.notice or "")
     head = f"▸ {run.name}" if visible else run.name
     lines = [
         line(verdict, "cdp-cut") if verdict else tag("div"),
         state_line(run, "", time_text(run.created)),
     ]
     small = f"Example, read only · {facts(run)}" if run.shipped else facts(run)
-    return row(head, *lines, run_bar(run), small=small, error=run.error)
+    error = None if visible else run.error  # which stands above, with the verdict
+    return row(head, *lines, run_bar(run), small=small, error=error)
 
 
 def facts(run: Run) -> str:

@@ -68,7 +68,7 @@ def keep(run: Run, config: ExperimentConfig, result: ExperimentResult) -> None:
             name_like(f"{run.name}-best"),
             key=key,
             max_chars=80,
-            width=320,
+            width=440,
         )
         st.button(
             "Keep as preset",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
@@ -44,6 +45,7 @@ def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> 
         if len(varied) > 1:
             _heat(run, result, varied, figure)
         if len(result.objective) > 1 and set(result.objective) <= set(known):
+            st.subheader(figures.front_finding(result), anchor=False)
             _chart(figures.pareto_front(result), f"front_{run.id}", "Front of two objectives")
     _pictures(config, result)
     if result.proxies:
@@ -51,7 +53,7 @@ def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> 
         st.markdown("\n".join(f"- {plain(proxy.sentence)}" for proxy in result.proxies))
     if known:
         st.subheader("All arms", anchor=False)
-        table(figures.arm_rows(result))
+        table(figures.arm_summary(result))
         st.caption(
             f"Shares in per cent, differences to {plain(result.control)} in points, with"
             f" {100 * result.level:.3g} % intervals over seeds; p corrected by Holm."
@@ -132,41 +134,62 @@ def _pictures(config: ExperimentConfig, result: ExperimentResult) -> None:
     if not images:
         return
     st.subheader("The same noise in every arm", anchor=False)
-    sheet = grid_html(result, images)
+    links = _set_links(result)
+    sheet = grid_html(result, images, links)
     if sheet is not None:
         st.html(sheet, width="stretch")
     if sheet is None or len(images) <= MOST_ROWS // 2:
-        st.html(rows_html(images), width="stretch")
+        st.html(rows_html(images, links), width="stretch")
     if waiting > 0 and any(not cell.over for cell in result.cells):
         st.caption("Further arms appear here as their images are made.")
 
 
-def rows_html(images: Mapping[str, np.ndarray]) -> Html:
-    """A row of images for each arm."""
+def _set_links(result: ExperimentResult) -> dict[str, str]:
+    """By arm the address of the set whose images are shown, where it is finished."""
+    links: dict[str, str] = {}
+    for cell in sorted(result.cells, key=lambda cell: cell.seed):
+        if cell.set:
+            links.setdefault(cell.arm, f"gallery?{urlencode({'set': cell.set})}")
+    return links
+
+
+def _linked(picture: Html, address: str | None) -> Html:
+    return tag("a", picture, href=address) if address else picture
+
+
+def rows_html(images: Mapping[str, np.ndarray], links: Mapping[str, str]) -> Html:
+    """A row of images for each arm, which leads to its set."""
     rows = [
         tag(
             "div",
             tag("div", name),
-            image(sprite(showable(of), len(of)), f"first images of {name}", "cdp-pixels cdp-strip"),
+            _linked(
+                image(
+                    sprite(showable(of), len(of)), f"first images of {name}", "cdp-pixels cdp-strip"
+                ),
+                links.get(name),
+            ),
         )
         for name, of in list(images.items())[:MOST_ROWS]
     ]
     return tag("div", *rows, cls="cdp-strips")
 
 
-def grid_html(result: ExperimentResult, images: Mapping[str, np.ndarray]) -> Html | None:
-    """Images over two settings, None where not two vary."""
+def grid_html(
+    result: ExperimentResult, images: Mapping[str, np.ndarray], links: Mapping[str, str]
+) -> Html | None:
+    """Images over two settings, each cell of which leads to its set; None where not two vary."""
     from cdp.figures.experiment import factors, short
 
     varied = factors(result)
     if len(varied) < 2:
         return None
     across, down = varied[:2]
-    at: dict[tuple[Any, Any], np.ndarray] = {}
+    at: dict[tuple[Any, Any], str] = {}
     for arm in result.arms:
         place = arm.settings.get(across), arm.settings.get(down)
         if arm.name in images and None not in place:
-            at.setdefault(place, images[arm.name])
+            at.setdefault(place, arm.name)
     if len(at) < 2:
         return None
     columns, rows = (sorted({place[k] for place in at}) for k in (0, 1))
@@ -178,15 +201,7 @@ def grid_html(result: ExperimentResult, images: Mapping[str, np.ndarray]) -> Htm
         tag(
             "tr",
             tag("th", number_text(r), scope="row"),
-            *(
-                tag(
-                    "td",
-                    _few(at[c, r], f"{short(across)} {c}, {short(down)} {r}")
-                    if (c, r) in at
-                    else "",
-                )
-                for c in columns
-            ),
+            *(tag("td", _few(images, links, at.get((c, r)))) for c in columns),
         )
         for r in rows
     ]
@@ -200,5 +215,8 @@ def grid_html(result: ExperimentResult, images: Mapping[str, np.ndarray]) -> Htm
     )
 
 
-def _few(images: np.ndarray, alt: str) -> Html:
-    return image(sprite(showable(images[:IN_GRID]), 2), alt)
+def _few(images: Mapping[str, np.ndarray], links: Mapping[str, str], arm: str | None) -> Html:
+    if arm is None:
+        return Html("")
+    picture = image(sprite(showable(images[arm][:IN_GRID]), 2), f"first images of {arm}")
+    return _linked(picture, links.get(arm))
