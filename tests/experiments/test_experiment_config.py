@@ -11,6 +11,7 @@ import pytest
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import parse
+from cdp.errors import MissingError
 from cdp.experiments.begin import more
 from cdp.experiments.estimate import estimate
 from cdp.experiments.files import experiment_of, yaml_of
