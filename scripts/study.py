@@ -47,6 +47,13 @@ FILES = (CONFIG, STATUS, JOURNAL, CELLS, SEARCH, REPORT, OUTCOMES, BEST_CARD)
 """Of a run that are shipped: settings, result, curve, and the outcome of every image."""
 
 
+DIGITS = "digits"
+ENCODERS = {
+    "robust": ("--kind", "robust", "--epsilon", "0.2"),
+    "standard": ("--kind", "standard"),
+    "judge": ("--kind", "standard", "--seed", "1"),
+}
+"""Of the digits, by name."""
 EXAMPLES = frozenset({"main", "main-autoattack"})
 """Experiments of which every run is shipped, so that the app can show them; of the others the
 outcome alone."""
@@ -80,7 +87,7 @@ def main() -> int:
     for study in chosen if not given.report else ():
         sys.stdout.write(f"{study.config.name}: {study.question}\n")
         sys.stdout.flush()
-        failed |= not run(study)
+        failed |= not (prepared(study.config.dataset) and run(study))
         if not given.quick:
             write(known)
     if given.report:
@@ -89,10 +96,39 @@ def main() -> int:
 
 
 def run(study: Study) -> bool:
-    """Run it to its verdict, at low priority; whether it got there."""
-    command = [sys.executable, "-m", "cdp", "experiment", "run", str(study.path)]
+    """Run it to its verdict; whether it got there."""
+    return python("cdp", "experiment", "run", str(study.path))
+
+
+def prepared(dataset: str) -> bool:
+    """Whether the data set is here with what guides and judges it, after it was made: the digits of
+    ``scripts.digits``, their diffusion model and encoders."""
+    if dataset != DIGITS:
+        return True
+    files = paths.home() / "digits"
+    steps = [
+        (is_saved(DIGITS), ("scripts.digits", str(files))),
+        (is_saved(DIGITS), ("cdp", "import", str(files / "digits.npz"), "--name", DIGITS)),
+        (
+            (paths.models_dir() / DIGITS).exists(),
+            ("cdp", "pretrain", "--dataset", DIGITS, "--steps", "10000"),
+        ),
+        *(
+            (
+                (paths.encoders_dir() / DIGITS / name).exists(),
+                ("cdp", "pretrain-encoder", "--dataset", DIGITS, "--name", name, *more),
+            )
+            for name, more in ENCODERS.items()
+        ),
+    ]
+    return all(done or python(*command) for done, command in steps)
+
+
+def python(module: str, *words: str) -> bool:
+    """Run a module at low priority; whether it ended well."""
     low = ["nice", "-n", "19"] if shutil.which("nice") else []
-    return subprocess.run([*low, *command], cwd=ROOT, check=False).returncode == 0
+    command = [*low, sys.executable, "-m", module, *words]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 def read_study(path: Path) -> Study:

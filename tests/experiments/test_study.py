@@ -3,10 +3,14 @@ empty workspace, and cannot be changed."""
 
 from __future__ import annotations
 
+import io
+import json
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cdp.config.generate import GenerateConfig
@@ -19,7 +23,7 @@ from cdp.results.labels import change_labels
 from cdp.results.rows import run_rows
 from cdp.work import launch
 from cdp.work.records import get_run, list_runs, shipped_runs
-from scripts import study
+from scripts import digits, study
 from tests.experiments.test_experiments import ARMS, begin, config, done, fast, home, result
 from tests.work.inprocess import here
 
@@ -139,3 +143,21 @@ def test_the_model_is_held_against_the_order_of_the_trainings() -> None:
     assert "The Gaussian model orders the arms with a rank correlation of +1.00" in said[0]
     assert "correlation of -1.00" in next(study.place_sentences(rows([0.5, 0.4, 0.3, 0.2, 0.1])))
     assert list(study.place_sentences(rows([0.1, 0.2]))) == []
+
+
+def test_digits_are_read_from_the_package_and_no_other(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="this is not mnist"):
+        digits.save(b"something else", tmp_path)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for digit in range(10):
+            levels = np.arange(5 * 784) % 256
+            text = json.dumps({"data": [round(float(level) / 255, 3) for level in levels]}).encode()
+            member = tarfile.TarInfo(f"package/src/digits/{digit}.json")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
+    image, label = digits.digits(buffer.getvalue())
+    assert image.shape == (50, 28, 28, 1)
+    assert (image[:5].ravel() == np.arange(5 * 784) % 256).all()
+    parts = digits.split(image, label)
+    assert [list(np.bincount(part[1])) for part in parts.values()] == [[4] * 10, [1] * 10]
