@@ -413,7 +413,9 @@ class Coordinator:
     def _progress(self) -> None:
         done, count = self._done_parts()
         spent = time.monotonic() - self._clock
-        left = time_left(spent, done - self._first, count - done, expected=self._expected)
+        left = time_left(
+            spent, done - self._first, count - done, expected=self._expected, alike=True
+        )
         self.session.progress(done, count, unit="parts", seconds_left=left)
 
     def _tell(self, before: int) -> int:

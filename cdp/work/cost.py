@@ -20,17 +20,19 @@ ones."""
 
 
 def time_left(
-    spent: float, done: float, left: float, *, expected: float | None = None
+    spent: float, done: float, left: float, *, expected: float | None = None, alike: bool = False
 ) -> float | None:
     """Seconds that work will take yet; None where nothing tells. spent: seconds in which ``done``
     units were done, of which ``left`` are left. expected: seconds of the whole by what such work
     took here before; it counts until they are over, as the parts of a short piece of work are
-    seldom alike."""
+    seldom alike. alike: those of this one are, so its own pace counts the more the longer it
+    lasts."""
     if left <= 0:
         return 0.0
-    if expected is not None and spent < expected:
-        return expected - spent
     seconds = spent * left / done if done > 0 and spent > 0 else math.inf
+    if expected is not None and spent < expected:
+        own = spent / expected if alike and math.isfinite(seconds) else 0.0
+        return (1 - own) * (expected - spent) + (own * seconds if own else 0.0)
     return seconds if math.isfinite(seconds) else None
 
 

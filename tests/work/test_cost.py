@@ -40,6 +40,13 @@ def test_time_left_follows_what_such_work_took_before_and_then_its_own_pace(
     assert found == (None if seconds is None else pytest.approx(seconds))
 
 
+def test_where_parts_are_alike_the_own_pace_counts_more_and_more() -> None:
+    # One part of twenty after half of the time that the whole should take: it will take longer.
+    assert time_left(50, 1, 19, expected=100, alike=True) == pytest.approx(0.5 * 50 + 0.5 * 950)
+    assert time_left(50, 0, 20, expected=100, alike=True) == 50
+    assert time_left(100, 1, 19, expected=100, alike=True) == pytest.approx(1900)
+
+
 def test_rates_are_of_one_kind_of_work_and_a_disturbed_run_counts_half() -> None:
     assert known_rates("train", 3) is None
     learn_rates(("train", 3), step=1.0, image=0.5)
