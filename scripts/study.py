@@ -47,7 +47,10 @@ FILES = (CONFIG, STATUS, JOURNAL, CELLS, SEARCH, REPORT, OUTCOMES, BEST_CARD)
 """Of a run that are shipped: settings, result, curve, and the outcome of every image."""
 
 
-DIGITS = "digits"
+DIGITS, WEAK = "digits", "weak"
+"""The second data set, and a diffusion model that was trained less than the shipped one."""
+Step = tuple[bool, tuple[str, ...]]
+"""Whether it is done already, and a module with its arguments that does it."""
 ENCODERS = {
     "robust": ("--kind", "robust", "--epsilon", "0.2"),
     "standard": ("--kind", "standard"),
@@ -87,7 +90,7 @@ def main() -> int:
     for study in chosen if not given.report else ():
         sys.stdout.write(f"{study.config.name}: {study.question}\n")
         sys.stdout.flush()
-        failed |= not (prepared(study.config.dataset) and run(study))
+        failed |= not (prepared(study.config) and run(study))
         if not given.quick:
             write(known)
     if given.report:
@@ -100,28 +103,28 @@ def run(study: Study) -> bool:
     return python("cdp", "experiment", "run", str(study.path))
 
 
-def prepared(dataset: str) -> bool:
-    """Whether the data set is here with what guides and judges it, after it was made: the digits of
-    ``scripts.digits``, their diffusion model and encoders."""
-    if dataset != DIGITS:
-        return True
-    files = paths.home() / "digits"
-    steps = [
-        (is_saved(DIGITS), ("scripts.digits", str(files))),
-        (is_saved(DIGITS), ("cdp", "import", str(files / "digits.npz"), "--name", DIGITS)),
-        (
-            (paths.models_dir() / DIGITS).exists(),
-            ("cdp", "pretrain", "--dataset", DIGITS, "--steps", "10000"),
-        ),
-        *(
-            (
-                (paths.encoders_dir() / DIGITS / name).exists(),
-                ("cdp", "pretrain-encoder", "--dataset", DIGITS, "--name", name, *more),
-            )
-            for name, more in ENCODERS.items()
-        ),
-    ]
+def prepared(config: ExperimentConfig) -> bool:
+    """Whether that is here which its arms take and nothing ships, after it was made."""
+    steps: list[Step] = []
+    if any((arm.generate or {}).get("weak_model") == WEAK for _, arm in config.all_arms()):
+        steps.append(pretraining("fashion-mnist", WEAK, 2000))
+    if config.dataset == DIGITS:
+        files = paths.home() / "digits"
+        steps += [
+            (is_saved(DIGITS), ("scripts.digits", str(files))),
+            (is_saved(DIGITS), ("cdp", "import", str(files / "digits.npz"), "--name", DIGITS)),
+            pretraining(DIGITS, DIGITS, 10_000),
+        ]
+        for name, more in ENCODERS.items():
+            command = ("cdp", "pretrain-encoder", "--dataset", DIGITS, "--name", name, *more)
+            steps.append(((paths.encoders_dir() / DIGITS / name).exists(), command))
     return all(done or python(*command) for done, command in steps)
+
+
+def pretraining(dataset: str, name: str, steps: int) -> Step:
+    """A diffusion model under this name."""
+    command = ("cdp", "pretrain", "--dataset", dataset, "--name", name, "--steps", f"{steps}")
+    return (paths.models_dir() / name).exists(), command
 
 
 def python(module: str, *words: str) -> bool:
