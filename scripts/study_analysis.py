@@ -12,7 +12,7 @@ from cdp.config.experiment import ExperimentConfig
 from cdp.config.theory import TheoryConfig
 from cdp.data.sets import open_set
 from cdp.errors import CdpError
-from cdp.experiments.results import rank_correlation
+from cdp.experiments.proxies import rank_correlation
 from cdp.statistics.efficiency import equal_count, equality_sentence
 from cdp.tasks.theory import place_of
 from cdp.theory.views import value_at
