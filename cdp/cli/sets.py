@@ -238,10 +238,17 @@ def select(
     by: Annotated[
         str,
         option(
-            "separability, confidence, entropy, gradient-norm or random; a wrong name lists all."
+            "separability, confidence, entropy, gradient-norm, margin or random; a wrong name lists"
+            " all."
         ),
     ] = "separability",
-    order: Annotated[str, option("Which scores are kept: highest, lowest or mixed.")] = "highest",
+    order: Annotated[
+        str,
+        option(
+            "Which scores are kept: highest, lowest, or mixed (half from the lowest, half evenly over"
+            " the others)."
+        ),
+    ] = "highest",
     balanced: Annotated[bool, option("The same number of every class.")] = True,
     encoder: Annotated[
         str, option("Who scores: judge, standard, robust, noise-aware, or a path.")

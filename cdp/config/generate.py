@@ -51,7 +51,7 @@ class Guidance(Frozen):
     )
     """The network whose features the loss compares. A robust (adversarially trained) encoder has
     gradients that change what a person sees; a standard one mostly gets changes that only it
-    sees."""
+    sees. A training of one's own can guide as well (run:ID), such as the learner itself."""
     strength: float = knob(0.1, "Strength", unit="|guidance| / |noise|", ge=-2, le=2)
     """Length of the guidance, per image, as a share of the predicted noise: 0 is unguided, below 0
     it climbs the loss."""
@@ -237,7 +237,9 @@ class Sampler(Frozen):
     )
     """1 is the conditional model as it is; above 1 trades variety for typicality, at two network
     calls a step."""
-    weak_model: str = knob("", "Weak model", paper="none", advanced=True, max_length=400)
+    weak_model: str = knob(
+        "", "Weak model", paper="none", advanced=True, titles={"": "none"}, max_length=400
+    )
     """A worse diffusion model of the same images, such as one trained for fewer steps (name or
     folder): autoguidance moves each prediction away from its, at a second network call a step.
     Empty is off."""

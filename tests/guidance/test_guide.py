@@ -10,6 +10,7 @@ from cdp.errors import CdpError, InputError
 from cdp.guidance.contrast import Bank, Contrast, Keys, OnlineHead, masks
 from cdp.guidance.guide import build_guide, descend, norms
 from cdp.values.types import NoiseState
+from tests.guidance import loss_oracles as naive
 
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
 
@@ -125,6 +126,20 @@ def test_a_share_of_the_batch_stays_unguided_at_every_step_and_the_rest_is_as_wi
     for some, every in zip(part, whole, strict=True):
         torch.testing.assert_close(some.delta[~left[0]], every.delta[~left[0]])  # type: ignore[attr-defined]
         assert bool((some.ratio[left[0]] == 0).all())  # type: ignore[attr-defined]
+
+
+def test_spread_adds_gamma_times_how_near_the_class_is() -> None:
+    image = torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(3))
+    z = torch.nn.functional.normalize(Linear().features(image), dim=1).double()
+
+    def value(loss: str, **more: float) -> torch.Tensor:
+        guidance = Guidance(loss=loss, **more)  # type: ignore[arg-type]
+        rows = Contrast(guidance, Linear(), bank=bank(), seed=4)(image, LABELS)
+        assert rows is not None
+        return rows.double()
+
+    added = value("supcon_spread", spread=2.5, bandwidth=0.3) - value("supcon")
+    torch.testing.assert_close(added, 2.5 * naive.repulsion(z, LABELS, 0.3), atol=1e-5, rtol=1e-5)
 
 
 def test_margins_to_reach_are_drawn_once_an_image_within_their_range() -> None:

@@ -205,7 +205,7 @@ def _named(field: Field, settings: Generation, catalog: Choices) -> None:
         names = ("", *names)
         titles = {"": f"the model's own ({own})" if own else "the model names none"}
     if field.name == "weak_model":
-        names, titles = ("", *names), {"": "none"}
+        names, titles = ("", *names), field.titles
     after = partial(follow_model, settings, catalog) if field.name == "model" else None
     options = list(names) if value in names else [value, *names]
     choice(field, settings, options, titles=titles, after=after)

@@ -60,7 +60,7 @@ class Form(Generic[S]):
     something, by name. ratios: sliders whose steps are even in ratio; spans: two settings drawn as
     one range, by the name that stands in a row for them (lower end first). hidden: settings that
     the page sets itself. folded: go under the fold as advanced ones do. folds: one fold in every
-    group in place of one at the end.
+    group in place of one at the end, with its title where nothing of it stands before the fold.
 
     merge: (before, given) settings given over those of a preset. unsaid: values that go without
     saying in links and commands. settings_title: how a value is written where its field does not
@@ -173,12 +173,15 @@ class Drawing(Generic[S]):
                 self.preset(preset_help)
             for number, group in enumerate(groups):
                 with st.container(key=f"{form.prefix}_group_{number}", gap="xsmall"):
-                    if group.title:
+                    # What is all under the fold needs no heading besides.
+                    open_rows = not form.folds or self.visible(group.names, folded=False)
+                    if group.title and open_rows:
                         st.subheader(group.title, anchor=False)
                     self.rows(group, folded=False)
                     self.under(group.title)
                     if form.folds:
-                        self.fold("More settings", [group], f"{form.prefix}_more_{number}")
+                        title = "More settings" if open_rows else group.title
+                        self.fold(title, [group], f"{form.prefix}_more_{number}")
             if not form.folds:
                 names = [name for name in form.fields if self.is_folded(name)]
                 moved = len(self.settings.changed(names))
