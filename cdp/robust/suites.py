@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from cdp.config.choices import QUICK_STEPS
 from cdp.errors import InputError
 from cdp.robust.attacks import cross_entropy, madry, margin, pgd
-from cdp.robust.trial import BatchRun, ShouldStop, Trial, batches, seeded
+from cdp.robust.trial import BatchRun, ShouldStop, Trial, batches, of_batch, seeded
 from cdp.values.evaluation import STANDS, WRONG_BEFORE
 from cdp.values.text import counted
 
@@ -49,19 +50,17 @@ def run_suite(
     classes: int | None = None,
     state: SuiteState | None = None,
     should_stop: ShouldStop | None = None,
-    processes: int = 1,
 ) -> Iterator[SuiteState]:
     """The worst case of every image over all attacks, in fp32 and eval mode.
 
     image: (n,H,W,C) uint8; label: (n,); batch: images attacked at once, of those that stand when an
-    attack begins; should_stop: asked a few times a second; processes: that share an attack's
-    batches, with the same outcome. Yields the state, the same object, after
+    attack begins; should_stop: asked a few times a second. Yields the state, the same object, after
     every batch, and once for an attack that has no image left; nothing where ``state`` is done.
     With a state saved at any yield, the outcome of every image is that of an unbroken run. An image
     beyond the budget is refused and counted. Raises Cancelled when stopped, and InputError for a
     state of another suite or a network that cannot be evaluated.
     """
-    trial = Trial(net, image, label, classes=classes, should_stop=should_stop, processes=processes)
+    trial = Trial(net, image, label, classes=classes, should_stop=should_stop)
     names = tuple(attack.name for attack in attacks)
     if batch < 1:
         raise InputError(f"batch is {batch}: give 1 or more")
@@ -96,9 +95,11 @@ def _stage(trial: Trial, state: SuiteState, attack: Attack) -> Iterator[SuiteSta
     if not parts:
         state.advance(0)
         yield state
-    left = list(enumerate(parts))[state.batch :]
-    outcomes = trial.attack_each(left, attack.run, norm=state.norm, epsilon=state.epsilon)
-    for (_, rows), outcome in zip(left, outcomes, strict=True):
+    for number, rows in list(enumerate(parts))[state.batch :]:
+        began = time.perf_counter()
+        outcome = trial.attack(
+            rows, of_batch(attack.run, number), norm=state.norm, epsilon=state.epsilon
+        )
         wrong = outcome.predicted != trial.label[rows]
         broken = outcome.valid & wrong
         state.attacked[rows[broken]] = outcome.predicted[broken]
@@ -108,7 +109,7 @@ def _stage(trial: Trial, state: SuiteState, attack: Attack) -> Iterator[SuiteSta
             len(rows),
             int(broken.sum()),
             int((~outcome.valid).sum()),
-            outcome.seconds,
+            time.perf_counter() - began,
         )
         state.largest = max(state.largest, float(outcome.size[broken].max(initial=0.0)))
         state.advance(len(parts))

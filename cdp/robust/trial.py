@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,6 @@ from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.state import frozen
 from cdp.robust.attacks import Loss, cross_entropy, madry, pgd
 from cdp.robust.recipes import to_tensor
-from cdp.robust.shared import in_processes
 from cdp.statistics.shares import share_of
 from cdp.values.evaluation import CurvePoint
 from cdp.values.types import Interval
@@ -36,13 +35,11 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Attacked:
-    """What became of b images. valid: finite, in [0,1] and within the budget; size: in the norm;
-    seconds: that it took."""
+    """What became of b images. valid: finite, in [0,1] and within the budget; size: in the norm."""
 
     predicted: np.ndarray
     valid: np.ndarray
     size: np.ndarray
-    seconds: float
 
 
 def seeded(*numbers: int) -> torch.Generator:
@@ -79,11 +76,9 @@ class Trial:
         *,
         classes: int | None = None,
         should_stop: ShouldStop | None = None,
-        processes: int = 1,
     ) -> None:
         """image: (n,H,W,C) uint8, may be memory-mapped; label: (n,) integers; classes: how many
-        logits, None for as many as the first images get; processes: that share batches. Raises
-        InputError for other arrays."""
+        logits, None for as many as the first images get. Raises InputError for other arrays."""
         if image.dtype != np.uint8 or image.ndim != 4 or not image.size:
             raise InputError(
                 f"evaluations take (n,H,W,C) uint8 images, but these are {image.dtype} of shape"
@@ -95,7 +90,7 @@ class Trial:
                 " give one whole number for each"
             )
         self.net, self.image, self.label = net, image, label.astype(np.int64)
-        self.classes, self.should_stop, self.processes = classes, should_stop, processes
+        self.classes, self.should_stop = classes, should_stop
         self.device = device_of(net)
         if self.label.min() < 0 or (classes is not None and self.label.max() >= classes):
             raise InputError(
@@ -144,25 +139,8 @@ class Trial:
                     " detach from its forward pass"
                 )
 
-    def attack_each(
-        self,
-        parts: Sequence[tuple[int, np.ndarray]],
-        run: BatchRun,
-        *,
-        norm: str,
-        epsilon: float,
-    ) -> Iterator[Attacked]:
-        """Attack batches, each the number in its stage and its rows, in their order."""
-
-        def one(part: tuple[int, np.ndarray]) -> Attacked:
-            number, rows = part
-            return self.attack(rows, of_batch(run, number), norm=norm, epsilon=epsilon)
-
-        return in_processes(one, parts, processes=self.processes, should_stop=self.should_stop)
-
     def attack(self, rows: np.ndarray, run: Run, *, norm: str, epsilon: float) -> Attacked:
         """Attack the images of ``rows`` in one batch; one beyond the budget does not count."""
-        began = time.perf_counter()
         x, y = self.images(rows)
         with self.still(), torch.no_grad():
             x_adv = run(x.clone(), y.clone()).detach().to(x)
@@ -178,8 +156,7 @@ class Trial:
             # In the batch they were attacked in, as another batch may round logits otherwise.
             logits = self.logits(torch.where(valid.view(-1, 1, 1, 1), x_adv, x), "attacked images")
         predicted = logits.argmax(dim=1).cpu().numpy()
-        took = time.perf_counter() - began
-        return Attacked(predicted, valid.cpu().numpy(), size.cpu().numpy(), took)
+        return Attacked(predicted, valid.cpu().numpy(), size.cpu().numpy())
 
     def logits(self, x: Tensor, what: str) -> Tensor:
         """(B,K) of images in [0,1], called ``what`` in messages. Raises InputError for no such."""
@@ -296,9 +273,10 @@ class Attacker:
     def left_by(self, among: np.ndarray, run: BatchRun, epsilon: float) -> np.ndarray:
         """(n,) bool: those ``among`` that an attack within epsilon does not turn."""
         left = among.copy()
-        parts = list(enumerate(batches(np.flatnonzero(among), self.batch)))
-        outcomes = self.trial.attack_each(parts, run, norm=self.norm, epsilon=epsilon)
-        for (_, rows), outcome in zip(parts, outcomes, strict=True):
+        for number, rows in enumerate(batches(np.flatnonzero(among), self.batch)):
+            outcome = self.trial.attack(
+                rows, of_batch(run, number), norm=self.norm, epsilon=epsilon
+            )
             left[rows] = ~outcome.valid | (outcome.predicted == self.trial.label[rows])
         return left
 

@@ -21,7 +21,6 @@ from cdp.models.checkpoints import sha256_of
 from cdp.models.precision import pick_device
 from cdp.robust.contract import network_contract
 from cdp.robust.masking import masking_panel
-from cdp.robust.shared import process_count
 from cdp.robust.suites import CLEAN_PASS, Attack, SuiteState, run_suite
 from cdp.robust.trial import Attacker, Trial, budget_curve, robust_share
 from cdp.tasks.evaluate_data import EvaluationInputs, Weights, network, prepare
@@ -267,7 +266,6 @@ class _EvaluationSitting:
             classes=len(prepared.info.classes),
             state=state,
             should_stop=self.session.stop_requested,
-            processes=process_count(self.nets[which]),
         ):
             self.checkpoint.save_arrays(f"suite-{which}", state.to_arrays())
             self.meter.at(number, state)
@@ -342,13 +340,7 @@ class _EvaluationSitting:
     def _attacker(self, net: nn.Module, norm: str) -> Attacker:
         """On the images of the checks."""
         image, label = self.prepared.image[self.rows], self.prepared.label[self.rows]
-        trial = Trial(
-            net,
-            image,
-            label,
-            should_stop=self.session.stop_requested,
-            processes=process_count(net),
-        )
+        trial = Trial(net, image, label, should_stop=self.session.stop_requested)
         return Attacker(trial, norm=norm, seed=self.config.seed, batch=self.config.batch)
 
     def _part(self, name: str, kind: type[Part], title: str, make: Callable[[], Part]) -> Part:
