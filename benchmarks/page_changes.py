@@ -1,5 +1,6 @@
-"""What a person waits for between pages: the first page of a fresh server, painted in a browser, and
-the server's part of 20 page changes in a row, each page's first visit among them."""
+"""What a person waits for between pages: the first page of a fresh server, painted in a browser,
+beside that of a Streamlit script of one heading; and the server's part of 20 page changes in a row,
+each page's first visit among them."""
 
 from __future__ import annotations
 
@@ -32,6 +33,7 @@ PAGES = (
     "data",
 )
 """Twice each."""
+_EMPTY = 'import streamlit as st\nst.title("Nothing else")\n'
 _CHANGES = f"""
 import json, time
 from streamlit.testing.v1 import AppTest
@@ -49,15 +51,20 @@ print(json.dumps(seconds))
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     """Seconds until Home's heading is seen; of every page change the script's run; settings."""
     rounds = 1 if options.quick else min(options.repeats, 5)
-    painted, slowest, usual = [], [], []
+    painted, empty, slowest, usual = [], [], [], []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            painted.append(_first_paint(Path(folder)))
+            painted.append(_first_paint(Path(folder), ROOT / "app.py"))
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder) / "empty.py"
+            script.write_text(_EMPTY, encoding="utf-8")
+            empty.append(_first_paint(Path(folder), script))
         changes = _changes()
         slowest.append(max(changes))
         usual.append(spread(changes).value)
     return [
         Figure.of_spread("home to first paint", spread(painted), "s", Target("<=", 0.8)),
+        Figure.of_spread("a script of one heading to first paint", spread(empty), "s"),
         Figure.of_spread(
             "20 page changes, server time of the slowest", spread(slowest), "s", Target("<=", 0.5)
         ),
@@ -65,9 +72,9 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     ], {"pages": list(2 * PAGES)}
 
 
-def _first_paint(folder: Path) -> float:
+def _first_paint(folder: Path, script: Path) -> float:
     """From asking a server that nobody has visited yet to the page's heading."""
-    with browsing(folder) as (page, server):
+    with browsing(folder, script) as (page, server):
         began = time.perf_counter()
         page.goto(server.url, wait_until="commit")
         page.get_by_role("heading", level=1).wait_for()

@@ -21,7 +21,7 @@ from cdp.work.records import get_run
 from cdp.work.registry import TASKS
 
 NAME, TITLE = "trainings_an_hour", "Trainings an hour, quick preset, whole runs"
-ROUNDS = 2
+ROUNDS = 1
 
 
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:

@@ -27,7 +27,7 @@ DDIM = FEW | {"solver": "ddim"}
 
 def test_all_lines_have_a_title_and_a_name_of_their_own() -> None:
     assert list(LINES) == [line.NAME for line in LINES.values()]
-    assert len({line.TITLE for line in LINES.values()}) == len(LINES) == 20
+    assert len({line.TITLE for line in LINES.values()}) == len(LINES) == 19
 
 
 @pytest.mark.parametrize("given", [["no_such_line"], ["--repeats", "0"], ["--threads", "0"]])
