@@ -2,13 +2,15 @@
 Chromium, see tests/browser.py).
 
 Starts the app with an empty CDP_HOME, generates and saves two sets as a person would, and takes
-every page in the light and the dark theme at 1280 and at 390 pixels. PNGs are reduced to 64
-colours, which keeps each well under 200 KB.
+every page in the light and the dark theme at 1280 and at 390 pixels. PNGs are reduced to 128
+colours, which keeps each well under 200 KB. ``--only experiment`` takes the pictures of experiments
+alone, ``--home FOLDER`` keeps what was computed for the next time.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -40,13 +42,16 @@ PLAIN = "/train?real=1000&steps=120&attack_steps=3&seeds=2&warm_up=0.1&name=real
 TRAININGS = (PLAIN, PLAIN.replace("real-only", "guided") + f"&synthetic={SETS[0][0]}&fraction=0.5")
 TRAIN_MS = 600_000
 EXPERIMENT = """
-name: strength and temperature
-real: 1000
-seeds: [0, 1, 2]
-generate: {count: 300, steps: 10}
-grid: {generate.strength: [0.05, 0.1, 0.2, 0.4], generate.temperature: [0.05, 0.2]}
-train: {preset: quick, steps: 120, attack_steps: 2}
-evaluate: {attack: quick, count: 400}
+name: strength-and-temperature
+real: 500
+seeds: [0, 1]
+arms:
+  real only: {}
+generate: {count: 200, steps: 8}
+grid: {generate.strength: [0.05, 0.2], generate.temperature: [0.05, 0.2]}
+train: {preset: quick, steps: 40, attack_steps: 2, held_out: 200, validation_steps: 2}
+evaluate: {attack: quick, count: 300}
+objective: [robust, clean]
 """
 EVALUATION = ("--attack", "pgd", "--steps", "20", "--restarts", "2", "--count", "400", "--json")
 
@@ -57,31 +62,42 @@ def main() -> int:
     parser.add_argument(
         "--out", type=Path, default=OUT, help="folder for the PNGs (default: docs/images)"
     )
-    out: Path = parser.parse_args().out
+    parser.add_argument(
+        "--only", choices=("pages", "experiment"), help="a part of the pictures (default: all)"
+    )
+    parser.add_argument(
+        "--home", type=Path, help="folder to work in, which stays: experiments are found again"
+    )
+    given = parser.parse_args()
     executable = find_browser()
     if executable is None:
         print(
             "no browser: run python -m tests.browser, or set CHROME to a Chromium", file=sys.stderr
         )
         return 1
-    out.mkdir(parents=True, exist_ok=True)
+    given.out.mkdir(parents=True, exist_ok=True)
+    kept = contextlib.nullcontext(given.home) if given.home else tempfile.TemporaryDirectory()
     with (
-        tempfile.TemporaryDirectory() as folder,
+        kept as folder,
         started(Path(folder)) as server,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=executable, args=list(LAUNCH_ARGS))
-        _make_sets(browser, server)
-        trained = _train(browser, server)
-        evaluated = _evaluate(server)
-        experiment = _experiment(server, Path(folder))
+        if given.only != "experiment":
+            _make_sets(browser, server)
+            trained = _train(browser, server)
+            evaluated = _evaluate(server)
+        if given.only != "pages":
+            experiment = _experiment(server, Path(folder))
         for theme in THEMES:
             context = browser.new_context(
                 color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900}
             )
             context.set_default_timeout(SLOW_MS)
-            _shoot_theme(context, server, theme, out, trained, evaluated)
-            _shoot_experiment(context, server, theme, out, experiment)
+            if given.only != "experiment":
+                _shoot_theme(context, server, theme, given.out, trained, evaluated)
+            if given.only != "pages":
+                _shoot_experiment(context, server, theme, given.out, experiment)
             context.close()
         browser.close()
     return 0
