@@ -31,7 +31,7 @@ def require_images(experiment: ExperimentConfig, planned: Iterable[Cell]) -> Non
         if real is not None and real > rows:
             raise InputError(
                 f"real: {real:,} real images are asked for, but {experiment.dataset} has {rows:,}"
-                f" here {beside}: write {rows:,} or fewer, or leave it empty for all"
+                f" here {beside}: write {rows:,} or fewer"
             )
         more, left = asked.further_real, rows - (real or 0)
         if more > left:

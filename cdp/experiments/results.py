@@ -85,12 +85,12 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
         for arm in arms
     )
     best = _best(config, arms, {key: states[key] for key in sorted(measured)}, unlearned)
-    pairs = sum(
-        (arm, seed) in measured
-        for own, seed in measured
-        for arm in [config.control_name]
-        if own == best
-    )
+    objective = config.objective[0]
+    own, base = (values.get(name, {}).get(objective, {}) for name in (best, config.control_name))
+    shared = [seed for seed in own if {(best, seed), (config.control_name, seed)} <= measured]
+    pairs = len(shared)
+    gaps = [own[seed] - base[seed] for seed in shared if seed in base and objective in SHARES]
+    gap = sum(gaps) / len(gaps) if gaps else None
     proxies = () if config.stage == "samples" else proxies_of(results)
     notes += [
         f"{state.arm}, seed {state.seed}: {state.error}" for state in states.values() if state.error
@@ -99,7 +99,7 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
         name=name,
         control=config.control_name,
         objective=config.objective,
-        verdict=_verdict(config, best, differences, states, front, pairs),
+        verdict=_verdict(config, best, differences, states, front, pairs, gap),
         basis=_basis(config, groups, states, measured, pairs),
         best=best,
         arms=results,
@@ -420,9 +420,11 @@ def _verdict(
     states: Mapping[Key, CellState],
     front: frozenset[str],
     pairs: int,
+    gap: float | None,
 ) -> str:
     """What is said of the best arm first, and then how it was chosen and how far it is. pairs: seeds
-    under which it and the control are measured."""
+    under which it and the control are measured; gap: between them there, None where that is no
+    share."""
     if is_alone(config) and any(state.stage == "done" for state in states.values()):
         return ALONE
     if not best:
@@ -434,12 +436,9 @@ def _verdict(
         return f"No pair with {control} is finished yet ({counted(done, 'cell')} done)."
     known = None if difference is None else difference.difference
     if pairs == 1 and (known is None or len(config.seeds) > 1):
-        by = f"{best} and {control}"
-        if known is not None:
-            by = f"{best} stands {points_text(known.value)} over {control}"
         early = f"one of {len(seeds)} seeds: too early to tell"
         alone = "one seed says nothing of others: add seeds"
-        return f"{by}, {early if len(seeds) > 1 else alone}."
+        return f"{_first_pair(best, control, gap)}, {early if len(seeds) > 1 else alone}."
     if difference is None:
         return f"{best} and {control} cannot be compared in {config.objective[0]}."
     sentences = [difference.verdict]
@@ -453,6 +452,15 @@ def _verdict(
     if pairs < len(seeds):
         sentences.append(f"So far {pairs} of {len(seeds)} seeds.")
     return " ".join(sentences)
+
+
+def _first_pair(best: str, control: str, gap: float | None) -> str:
+    """Two arms under the one seed that both have. gap: between them, a share; None where it is
+    none."""
+    if gap is None:
+        return f"{best} and {control} are measured"
+    where = "below" if gap < 0 else "above"
+    return f"{best} stands {points_text(abs(gap)).lstrip('+')} {where} {control}"
 
 
 def _front(

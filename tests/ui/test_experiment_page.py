@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import time
 import zlib
@@ -85,6 +86,8 @@ def test_what_is_set_on_the_form_is_what_is_started_and_shown(
     ran(control(app, "Synthetic images").set_value(40))
     ran(control(app, "Seeds").set_value(2))
     ran(control(app, "Test images").set_value(50))
+    ran(control(app, "Name").set_value("my first try"))
+    assert control(app, "Name").value == "my-first-try"
     assert "yaml" in address(app)
     again = page(**address(app))
     assert on_form(again) == on_form(app)
@@ -92,6 +95,7 @@ def test_what_is_set_on_the_form_is_what_is_started_and_shown(
     (config,) = begun
     assert config.grid["generate.strength"] == [0.1, 0.3] and config.seeds == (0, 1)
     assert (doors.count_of(config), config.evaluate["count"]) == (40, 50)
+    assert config.name == "my-first-try"
     ran(control(app, "Strength").set_value("0.1, much"))
     assert "'much' is no number" in texts(app)
 
@@ -170,7 +174,13 @@ def test_a_finished_experiment_shows_verdict_matrix_and_charts() -> None:
 def test_what_a_cell_is_doing_and_why_one_failed_is_said() -> None:
     failed = CellState("guided", 1, "failed", error="the <disk> is full")
     run = trained(state="failed", open_cell=failed)
+    said = "guided stands 5.0 points above plain, one of 2 seeds"
+    status = run.folder / "status.json"
+    status.write_text(
+        json.dumps(json.loads(status.read_text()) | {"notice": f"{said}: too early."})
+    )
     shown = texts(page(experiment=run.id))
+    assert shown.count(said) == 1 and "1 paired seed." in shown
     assert "failed" in shown and "the &lt;disk&gt; is full" in shown
     assert "Resume" in {button.label for button in page(experiment=run.id).button}
 
@@ -179,6 +189,9 @@ def test_of_a_grid_there_is_a_sheet_and_the_best_becomes_a_preset() -> None:
     run = measured_grid()
     app = page(experiment=run.id)
     shown = texts(app)
+    # In the rows of images and over the two settings, but not in the matrix, of its first seed.
+    first = shown.count("gallery?set=strength-0.2-temperature-0.1-s0")
+    assert first == 1 + shown.count("gallery?set=strength-0.2-temperature-0.1-s1") + 1
     assert "What strength does" in shown and "temperature \\ strength".replace("\\", "") in shown
     ran(control(app, "Keep strength").set_value("mine"))
     ran(control(app, "Keep as preset").click())

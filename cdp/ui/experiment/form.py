@@ -13,6 +13,7 @@ from cdp.config.choices import SUITES
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import MAX_SEEDS, ExperimentConfig
 from cdp.config.presets import TRAIN_PRESETS, named
+from cdp.data.limits import name_like
 from cdp.errors import CdpError, InputError
 from cdp.experiments.begin import begin
 from cdp.experiments.files import experiment_of, yaml_of
@@ -101,7 +102,7 @@ def _fields(state: ExperimentPage) -> None:
             config.name,
             max_chars=100,
             placeholder="experiment",
-            **_box(state, "name", lambda value: changed(state.config, {"name": value.strip()})),
+            **_box(state, "name", lambda value: _named(state, value)),
         )
         choices = read_choices()
         datasets = [*choices.builtin, *choices.imported]
@@ -167,6 +168,13 @@ def _fields(state: ExperimentPage) -> None:
         )
         _training(state)
         _evaluation(state)
+
+
+def _named(state: ExperimentPage, text: str) -> ExperimentConfig:
+    """The experiment under what the text comes to as the name of a folder, which the box shows."""
+    name = name_like(text)
+    state.turn += name != text
+    return changed(state.config, {"name": name})
 
 
 def _values(state: ExperimentPage, name: str, title: str) -> None:

@@ -38,10 +38,11 @@ def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> 
     known = figures.measured(result)
     if known:
         first = result.objective[0] if result.objective[0] in known else known[0]
-        st.subheader(_question(figures.factors(result)), anchor=False)
+        varied = [name for name in figures.factors(result) if _tried(result, name)]
+        st.subheader(_question(varied), anchor=False)
         figure = _choose("Figure", known, first, figures.FIGURES, f"experiment_figure_{run.id}")
-        _chart(figures.dose_response(result, figure), f"dose_{run.id}_{figure}", result.verdict)
-        varied = figures.factors(result)
+        drawn = (figures.dose_response if varied else figures.arm_points)(result, figure)
+        _chart(drawn, f"dose_{run.id}_{figure}", result.verdict)
         if len(varied) > 1:
             _heat(run, result, varied, figure)
         if len(result.objective) > 1 and set(result.objective) <= set(known):
@@ -60,6 +61,11 @@ def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> 
         )
     for note in result.notes:
         st.caption(plain(note))
+
+
+def _tried(result: ExperimentResult, name: str) -> bool:
+    """Whether an arm with a value of this setting is measured."""
+    return any(arm.figures and name in arm.settings for arm in result.arms)
 
 
 def _question(varied: Sequence[str]) -> str:
