@@ -4,7 +4,6 @@ import streamlit as st
 
 from cdp.ui import STYLE
 from cdp.ui.kit.frame import usable_home
-from cdp.ui.kit.jobs import strip
 
 st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
 st.html(STYLE)
@@ -26,8 +25,12 @@ chosen = st.navigation(
 )
 usable_home()
 jobs = st.container()  # in the same place of every page
+jobs.empty()  # or the page would move down when the strip comes
 try:
     chosen.run()
 finally:
+    # Here, as a fresh server has painted its first page before what this needs is imported.
+    from cdp.ui.kit.jobs import strip
+
     with jobs:
         strip()

@@ -94,6 +94,12 @@ def test_painting_a_page_or_starting_the_command_line_imports_no_heavy_library()
         pytest.fail(f"{', '.join(sorted(found))} imported by {', '.join(guilty)}")
 
 
+def test_home_says_what_the_studio_is_before_settings_and_runs_are_imported() -> None:
+    """They take as long as all else that a fresh server does for its first page."""
+    names = ("cdp.ui", "cdp.ui.kit.frame", "cdp.ui.home")
+    assert not {"pydantic", "psutil"} & loaded_after("\n".join(f"import {name}" for name in names))
+
+
 def test_starting_the_command_line_does_not_import_streamlit() -> None:
     assert "streamlit" not in loaded_after("import cdp.cli.main")
 

@@ -1,16 +1,18 @@
-"""The first page: what the studio is for, and what is in its store."""
+"""The first page: what the studio is for, and what is in its store. What the store takes is
+imported when it is read, so that a fresh server has painted the rest by then."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cdp.data.sets import list_sets
-from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.frame import link
-from cdp.values.text import listed
-from cdp.work.records import Run, list_runs
+
+if TYPE_CHECKING:
+    from cdp.ui.kit.choices import Choices
+    from cdp.work.records import Run
 
 
 def purpose() -> None:
@@ -39,6 +41,10 @@ def purpose() -> None:
 
 def store() -> None:
     """What is here to work with; reads cards and names only."""
+    from cdp.data.sets import list_sets
+    from cdp.ui.kit.choices import read_choices
+    from cdp.work.records import list_runs
+
     catalog, sets = read_choices(), [entry.name for entry in list_sets()]
     st.subheader("In the store", anchor=False)
     with st.container(width=680):
@@ -55,6 +61,8 @@ def store() -> None:
 
 def rows(catalog: Choices, sets: Sequence[str], runs: Sequence[Run]) -> list[tuple[str, str]]:
     """(what, which) for models, encoders, data, sets, trainings and evaluations."""
+    from cdp.values.text import listed
+
     names = {name for dataset in catalog.encoders for name in catalog.guides(dataset)}
     encoders = sorted({catalog.titles.get(name, name) for name in names})
 
