@@ -13,7 +13,7 @@ from cdp.config.experiment import ExperimentConfig
 from cdp.data.registry import load_split
 from cdp.data.sets import open_set
 from cdp.data.training import hold_out
-from cdp.errors import InputError
+from cdp.errors import CdpError, InputError
 
 if TYPE_CHECKING:
     from cdp.experiments.plan import Cell
@@ -54,7 +54,10 @@ def _held_out(dataset: str, wanted: int) -> tuple[int, int]:
 def _require_tested(experiment: ExperimentConfig) -> None:
     part, count = experiment.evaluate.get("part"), experiment.evaluate.get("count")
     name = str(part or experiment.dataset)
-    here = len(open_set(name)) if part else len(load_split(experiment.dataset, "test").label)
+    try:
+        here = len(open_set(name)) if part else len(load_split(name, "test").label)
+    except CdpError as error:
+        raise type(error)(f"evaluate.part: {error}" if part else str(error)) from error
     if isinstance(count, int) and count > here:
         raise InputError(
             f"evaluate.count: {count:,} test images are asked for, but {name} has {here:,} here:"

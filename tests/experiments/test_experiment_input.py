@@ -121,6 +121,7 @@ def test_settings_that_a_stage_refuses_are_named_as_in_the_file(
         ({"more": {"more_real": 59_000}}, "arms: more_real of 'more' .* has 58,500 left .* lower"),
         ({"evaluate": {"count": 20_000}}, "evaluate.count: 20,000 .* has 10,000 .* or fewer"),
         ({"evaluate": {"count": 9, "part": "few"}}, "evaluate.count: 9 .* few has 4 here"),
+        ({"evaluate": {"part": "nosuch"}}, "evaluate.part: sample set 'nosuch' is unknown"),
         ({"name": "a b"}, "name 'a b' cannot be a folder"),
     ],
 )
@@ -131,7 +132,7 @@ def test_more_images_than_there_are_are_refused_before_the_start(
     arms = {"guided": {"generate": {"count": 10}}} | {k: v for k, v in given.items() if k == "more"}
     config = parsed(arms=arms, **{"real": 1000} | {k: v for k, v in given.items() if k != "more"})
     for asked in (estimate, require_ready):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(CdpError, match=said):
             asked(config)
     estimate(
         parsed(arms=arms | {"more": {"more_real": 58_500}}, real=1000, evaluate={"count": 10_000})
