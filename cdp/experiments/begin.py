@@ -7,7 +7,7 @@ from typing import Any
 from cdp.config.experiment import MAX_SEEDS, ExperimentConfig
 from cdp.config.knobs import parse
 from cdp.errors import InputError
-from cdp.experiments.plan import require_ready
+from cdp.experiments.plan import require_possible, require_ready
 from cdp.work.launch import earlier_configs, extend, free_name, launch, resume
 from cdp.work.records import RESUMABLE, Run, list_runs, shipped_runs
 from cdp.work.registry import TASKS
@@ -78,5 +78,7 @@ def more(
 
 def extend_run(run_id: str, config: ExperimentConfig) -> None:
     """Give an experiment these settings, also while it is at work, and let it go on. Only what is
-    new is computed."""
+    new is computed. Raises CdpError, with nothing changed, where it asks for more images than there
+    are; a set that is gone may not be needed any more."""
+    require_possible(config)
     extend(TASKS[KIND], run_id, config)

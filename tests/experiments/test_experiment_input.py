@@ -4,6 +4,7 @@ anything starts."""
 from __future__ import annotations
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cdp.config.experiment import ExperimentConfig
 from cdp.config.knobs import parse
 from cdp.data.sets import save_set
 from cdp.errors import CdpError, InputError, MissingError
+from cdp.experiments.begin import extend_run
 from cdp.experiments.estimate import estimate
 from cdp.experiments.files import experiment_of, read_experiment
 from cdp.experiments.plan import cells, require_ready
@@ -131,7 +133,7 @@ def test_more_images_than_there_are_are_refused_before_the_start(
     save_set("few", np.zeros((4, 28, 28, 1), np.uint8), np.arange(4), {"class_names": list("abcd")})
     arms = {"guided": {"generate": {"count": 10}}} | {k: v for k, v in given.items() if k == "more"}
     config = parsed(arms=arms, **{"real": 1000} | {k: v for k, v in given.items() if k != "more"})
-    for asked in (estimate, require_ready):
+    for asked in (estimate, require_ready, partial(extend_run, "no-run")):
         with pytest.raises(CdpError, match=said):
             asked(config)
     estimate(
