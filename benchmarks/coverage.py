@@ -9,12 +9,14 @@ over all repeats, and for the Frechet distance the distance of the two distribut
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -79,7 +81,8 @@ def curved(n: int, rng: np.random.Generator) -> Drawn:
 SHAPES: dict[str, Callable[[int, np.random.Generator], Drawn]] = {"apart": apart, "curved": curved}
 
 
-def newton() -> object:
+@cache
+def newton() -> type:
     """``standardised_logistic`` with the same minimum from few steps of Newton's method, as
     scikit-learn's takes most of the time of a measurement.
 
@@ -103,10 +106,9 @@ def newton() -> object:
                 share = _softmax(x @ flat.reshape(count, width).T)
                 slope = (x.T @ (share - wanted)).T.ravel() + penalty * flat
                 bend = np.empty((count, width, count, width))
-                for i in range(count):
-                    for j in range(count):
-                        weight = share[:, i] * (float(i == j) - share[:, j])
-                        bend[i, :, j] = (x * weight[:, None]).T @ x
+                for i, j in itertools.combinations_with_replacement(range(count), 2):
+                    weight = share[:, i] * (float(i == j) - share[:, j])
+                    bend[i, :, j] = bend[j, :, i] = (x * weight[:, None]).T @ x
                 step = np.linalg.solve(bend.reshape(len(flat), -1) + np.diag(penalty), slope)
                 flat -= step
                 if np.abs(step).max() < 1e-3:
@@ -128,7 +130,7 @@ def newton() -> object:
                 ]
             )
 
-    return Newton()
+    return Newton
 
 
 def _softmax(score: np.ndarray) -> np.ndarray:
@@ -146,7 +148,7 @@ def quick_classifiers(*, trained: bool) -> Iterator[None]:
 
     with ExitStack() as patches:
         for module, name, other in (
-            ((classes, "standardised_logistic", newton),)
+            ((classes, "standardised_logistic", newton()),)
             if trained
             else ((images, "linear_probe", left_out), (distances, "classifier_auc", left_out))
         ):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,6 @@ def held_out_shares(rows: Floats, coded: Ints, *, seed: int) -> Floats:
     fold. coded: (n,) numbers 0 to K - 1."""
     from sklearn import config_context
     from sklearn.model_selection import StratifiedKFold
-    from threadpoolctl import threadpool_limits
 
     # Single precision halves the time; the solver's tolerance is far above what it loses.
     single = rows.astype(np.float32)
@@ -126,11 +125,21 @@ def held_out_shares(rows: Floats, coded: Ints, *, seed: int) -> Floats:
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(single, coded)
     # There are about a thousand fits of milliseconds: checks of what was checked take a third of
     # them, and threads wait for each other, where other work has the cores up to ten times as long.
-    with config_context(assume_finite=True, skip_parameter_validation=True), threadpool_limits(1):
+    plain = config_context(assume_finite=True, skip_parameter_validation=True)
+    with plain, _thread_pools().limit(limits=1):
         for known, held_out in folds:
             model = standardised_logistic().fit(single[known], coded[known])
             share[held_out] = model.predict_proba(single[held_out])
     return share
+
+
+@cache
+def _thread_pools() -> Any:
+    """Those of the libraries that fit, once scikit-learn is loaded. To look for them takes as long
+    as a fit, so it is done once."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def standardised_logistic() -> Any:
