@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import TrainConfig
 from cdp.data.sets import is_saved, open_set, save_set
 from cdp.errors import Cancelled, Halted
+from cdp.experiments import coordinate
 from cdp.experiments.content import generated_content
 from cdp.experiments.coordinate import Coordinator
 from cdp.experiments.crew import Crew
@@ -31,6 +33,7 @@ from cdp.files.atomic import write_json
 from cdp.models.encoders import WEIGHTS, encoder_weights
 from cdp.models.pipelines import model_folder, model_weights
 from cdp.values.evaluation import OUTCOMES, REPORT, outcomes_bytes, report_json
+from cdp.work import slots
 from cdp.work.cost import is_guided
 from cdp.work.records import get_run
 from cdp.work.registry import TASKS
@@ -171,9 +174,14 @@ def tasks() -> dict[str, Any]:
     return working | {"evaluate": replace(working["evaluate"], check=lambda config: None)}
 
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[-1])
-    if "--slots" in sys.argv:
-        os.environ["CDP_SLOTS"] = sys.argv[sys.argv.index("--slots") + 1]
+def begin(arguments: Sequence[str]) -> int:
+    """What the process does."""
+    if "--slots" in arguments:
+        os.environ["CDP_SLOTS"] = arguments[arguments.index("--slots") + 1]
     TASKS.update(tasks())
-    sys.exit(main(folder, TASKS, Untracked))
+    coordinate.POLL_SECONDS, slots._POLL_SECONDS = 0.1, 0.05
+    return main(Path(arguments[-1]), TASKS, Untracked)
+
+
+if __name__ == "__main__":
+    sys.exit(begin(sys.argv[1:]))

@@ -28,6 +28,8 @@ from cdp.work import launch
 from cdp.work.records import Run, get_run, list_runs
 from cdp.work.registry import TASKS
 from tests.experiments.quick_worker import tasks
+from tests.work.forks import forked as forked
+from tests.work.forks import forks as forks
 from tests.work.inprocess import here as here
 
 WORKER = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
@@ -79,7 +81,7 @@ def kinds(home: Path) -> list[str]:
 
 
 @pytest.fixture
-def home(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(cdp_home: Path, forked: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.delenv("CDP_SLOTS", raising=False)
     return cdp_home
@@ -89,9 +91,9 @@ def home(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fast(home: Path, here: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Everything in threads of this process."""
     monkeypatch.setenv("CDP_SLOTS", "2")
-    monkeypatch.setattr("cdp.experiments.coordinate.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("cdp.experiments.coordinate.POLL_SECONDS", 0.05)
     monkeypatch.setattr("cdp.experiments.chores._measured", lambda name: {"agreement": 0.9})
-    monkeypatch.setattr("cdp.work.slots._POLL_SECONDS", 0.02)
+    monkeypatch.setattr("cdp.work.slots._POLL_SECONDS", 0.05)
     for name, task in tasks().items():
         monkeypatch.setitem(TASKS, name, task)
     return home
@@ -189,7 +191,7 @@ def test_what_was_deleted_by_hand_is_made_again(fast: Path) -> None:
 def test_a_stop_stops_the_children_and_a_resume_goes_on(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QUICK_SECONDS", "1.5")
+    monkeypatch.setenv("QUICK_SECONDS", "1")
     run_id = begin(config(arms=PAIR, seeds=[0]))
     while not any(run.kind == "train" and run.state == "running" for run in list_runs()):
         time.sleep(0.05)
@@ -208,10 +210,10 @@ def test_a_stop_stops_the_children_and_a_resume_goes_on(
 def test_twenty_kills_at_random_leave_the_numbers_of_an_unbroken_run(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    monkeypatch.setenv("QUICK_SECONDS", "0.3")
+    monkeypatch.setenv("QUICK_SECONDS", "0.2")
     run_id, chance = begin(config(arms=PAIR, seeds=[0])), random.Random(0)
     for _ in range(20):
-        time.sleep(chance.uniform(0.05, 0.6))
+        time.sleep(chance.uniform(0.02, 0.4))
         alive = [run for run in list_runs() if run.pid]
         if alive:
             os.kill(chance.choice(alive).pid or 0, signal.SIGKILL)

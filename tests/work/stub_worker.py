@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,9 +162,10 @@ def stub_tasks(maker: StubMaker, training: StubTraining | None = None) -> dict[s
     return TASKS | stubs
 
 
-if __name__ == "__main__":
+def begin(arguments: Sequence[str]) -> int:
+    """What the process does."""
     logging.basicConfig(level=logging.INFO)
-    home, folder = Path(os.environ["CDP_HOME"]), Path(sys.argv[1])
+    home, folder = Path(os.environ["CDP_HOME"]), Path(arguments[-1])
     options: dict[str, Any] = {
         "seconds": float(os.environ.get("STUB_SECONDS", "0")),
         "deaf": "STUB_DEAF" in os.environ,
@@ -174,4 +175,8 @@ if __name__ == "__main__":
         StubMaker(home / "journal.txt", who=folder.name, **options),
         StubTraining(home / "journal.txt", **options),
     )
-    sys.exit(stub_main(folder, *stand_ins))
+    return stub_main(folder, *stand_ins)
+
+
+if __name__ == "__main__":
+    sys.exit(begin(sys.argv[1:]))

@@ -25,7 +25,8 @@ from cdp.work.launch import delete, launch, stop
 from cdp.work.records import Run, get_run
 from cdp.work.registry import TASKS
 from cdp.work.session import Progress, Session
-from tests.work.processes import REAL, done, until
+from tests.work.inprocess import here as here
+from tests.work.processes import done, until
 
 MODEL = PretrainConfig(
     dataset="toys", steps=30, batch=4, widths=(32, 32), patch=1, precision="fp32", save_every=7
@@ -53,10 +54,10 @@ def weights(result: dict[str, Any]) -> bytes:
     return next(Path(result["folder"]).rglob("*.safetensors")).read_bytes()
 
 
-def test_a_model_in_training_shows_sheets_and_a_stop_keeps_its_checkpoint(cdp_home: Path) -> None:
-    run_id = launch(
-        TASKS["pretrain"], MODEL.model_copy(update={"steps": 100_000}), "mine", command=REAL
-    )
+def test_a_model_in_training_shows_sheets_and_a_stop_keeps_its_checkpoint(
+    cdp_home: Path, here: None
+) -> None:
+    run_id = launch(TASKS["pretrain"], MODEL.model_copy(update={"steps": 100_000}), "mine")
     run = until(run_id, lambda run: (run.folder / "sheet.npz").exists(), 120)
     with np.load(run.folder / "sheet.npz") as sheet:
         assert sheet["image"].shape == (6, 8, 8, 1)

@@ -1,0 +1,144 @@
+"""Worker processes forked from one that has loaded the code already: a start of Python takes half a
+second of a core, and tests kill and resume dozens. Each is a process and a group of its own, which
+outlives the test process and can be killed, as one that ``Local`` starts.
+
+``python -m tests.work.forks SOCKET`` forks a process for every request, until its stdin closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cdp.paths import ROOT
+from cdp.work.launchers import LAUNCHERS, LOG, Local, environment, signature
+
+SCRIPTS = {
+    str(ROOT / "tests" / name): name.removesuffix(".py").replace("/", ".")
+    for name in ("work/stub_worker.py", "experiments/quick_worker.py")
+}
+"""What is loaded, by the path that a command starts it by: modules with a ``begin(arguments)``."""
+
+
+class Forked(Local):
+    """A launcher of workers of ``SCRIPTS``; every other command is a start of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.server: subprocess.Popen[bytes] | None = None
+
+    def start(self, folder: Path, command: Sequence[str]) -> dict[str, Any]:
+        if SCRIPTS.keys().isdisjoint(command):
+            return super().start(folder, command)
+        request = {
+            "script": command[1],
+            "arguments": [*command[2:], str(folder)],
+            "log": str(folder / LOG),
+            "environment": environment(),
+        }
+        with socket.socket(socket.AF_UNIX) as asked:
+            self._connect(asked)
+            asked.sendall(json.dumps(request).encode() + b"\n")
+            pid = int(asked.makefile().readline())
+        try:
+            return signature(pid)
+        except psutil.Error:  # over already
+            return {"pid": pid}
+
+    def _connect(self, asked: socket.socket) -> None:
+        """To the server, which this process starts unless it was started in it."""
+        if self.server is None and not self.path.exists():
+            self.server = subprocess.Popen(
+                [sys.executable, "-m", "tests.work.forks", str(self.path)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            assert self.server.stdout is not None
+            assert self.server.stdout.readline() == b"ready\n"
+        asked.connect(str(self.path))
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.communicate(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
+    launcher = Forked(tmp_path_factory.mktemp("forks") / "socket")
+    yield launcher
+    launcher.close()
+
+
+@pytest.fixture
+def forked(forks: Forked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers with work of a moment are forked, in this test and in what it starts so."""
+    monkeypatch.setitem(LAUNCHERS, "local", forks)
+
+
+def serve(path: Path) -> None:
+    modules = {
+        script: __import__(f"tests.{name}", fromlist=["begin"]) for script, name in SCRIPTS.items()
+    }
+    LAUNCHERS["local"] = Forked(path)
+    signal.signal(signal.SIGCHLD, _collect)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(path))
+        door.listen(100)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        while True:
+            ready, _, _ = select.select([door, sys.stdin], [], [])
+            if sys.stdin in ready:
+                return
+            asked, _ = door.accept()
+            with asked, asked.makefile() as lines:
+                request = json.loads(lines.readline())
+                pid = os.fork()
+                if not pid:
+                    door.close()
+                    asked.close()
+                    _work(modules[request["script"]].begin, request)
+                asked.sendall(f"{pid}\n".encode())
+
+
+def _collect(*_: object) -> None:
+    """No zombie is left of what was forked here."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _work(begin: Any, request: Mapping[str, Any]) -> None:
+    """In a forked process: what the script does when it is started."""
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        for stream, descriptor in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
+            os.dup2(descriptor, stream)
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        code = begin(request["arguments"])
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
