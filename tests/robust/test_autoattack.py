@@ -61,12 +61,12 @@ def _shipped(count: int) -> tuple[nn.Module, np.ndarray, np.ndarray]:
 def test_every_image_comes_to_what_the_package_says(norm: str, epsilon: float) -> None:
     """With few steps and queries on both sides; ``make bench`` compares the standard version on 200
     images."""
-    net, image, label = _shipped(40)
-    given: dict[str, Any] = {"norm": norm, "epsilon": epsilon, "batch": 20}
+    net, image, label = _shipped(24)
+    given: dict[str, Any] = {"norm": norm, "epsilon": epsilon, "batch": 12}
     state = run(net, image, label, autoattack_suite(net, 10, norm, epsilon, 3), classes=10, **given)
     assert np.array_equal(state.attacked, _theirs(net, image, label, **given))
     assert np.array_equal(state.broken_by == STANDS, state.attacked == label)
-    assert state.broken[0] >= 3 and state.broken[1] > 0 and state.standing >= 15
+    assert state.broken[0] >= 3 and state.broken[1] > 0 and state.standing >= 9
     assert not state.refused.any()
 
 

@@ -1,4 +1,4 @@
-"""PGD-40 against torchattacks' on 400 images: each with its own random draws."""
+"""PGD-40 against torchattacks' on 200 images: each with its own random draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cdp.robust.suites import pgd_suite
 from cdp.values.evaluation import STANDS
 from tests.robust.suited import run
 
-COUNT, EPSILON, STEPS = 400, 0.1, 40
+COUNT, EPSILON, STEPS = 200, 0.1, 40
 
 
 def test_pgd_40_finds_torchattacks_robust_accuracy_to_within_half_a_point() -> None:
@@ -44,4 +44,4 @@ def test_pgd_40_finds_torchattacks_robust_accuracy_to_within_half_a_point() -> N
         x_adv = attack(to_tensor(image[rows]).contiguous(), y)
         stands += int((net(x_adv).argmax(dim=1) == y).sum())
     assert 0.5 < ours < 0.8
-    assert abs(ours - stands / COUNT) <= 0.005
+    assert abs(round(COUNT * ours) - stands) <= COUNT / 200

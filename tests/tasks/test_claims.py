@@ -247,11 +247,12 @@ def pair_of(
 
 
 def test_two_sets_of_one_distribution_rarely_get_a_claim(quick: None) -> None:
-    rng, pairs, claimed = np.random.default_rng(5), 60, 0
+    """Were there claims in 15 % of such pairs, this would be seen 19 times of 20."""
+    rng, pairs, claimed = np.random.default_rng(5), 42, 0
     for number in range(pairs):
-        pair = pair_of(rng, ((300, 300), (900, 300), (300, 500))[number % 3], (2.0, 2.0))
+        pair = pair_of(rng, ((200, 200), (600, 200), (200, 340))[number % 3], (2.0, 2.0))
         (row,) = comparisons_json([], [pair], encoder="simulated")["differences"]
-        assert row["images"] == 300 and len(row["corrected"]) >= 8
+        assert row["images"] == 200 and len(row["corrected"]) >= 8
         claimed += bool(row["claims"])
     assert claimed <= 0.06 * pairs
 
@@ -259,7 +260,7 @@ def test_two_sets_of_one_distribution_rarely_get_a_claim(quick: None) -> None:
 def test_sets_that_differ_get_their_claim_and_the_true_change(quick: None) -> None:
     rng, pairs, claims, held = np.random.default_rng(6), 25, 0, 0
     for _ in range(pairs):
-        pair = pair_of(rng, (900, 300), (2.6, 2.0))
+        pair = pair_of(rng, (600, 200), (2.6, 2.0))
         claims += "further apart" in " ".join(sentences(pair))
         change = relative_change(
             pair.first.result.figures["separation"], pair.second.result.figures["separation"]
