@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import psutil
 import pytest
 
+from cdp.work.launchers import LAUNCHERS, Local, process_of
 from tests.browser import find_browser
+from tests.work.forks import Forked
 
 
 @pytest.fixture(autouse=True)
@@ -21,9 +23,29 @@ def cdp_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("CDP_HOME", str(home))
     yield home
     for folder in (home / "runs").glob("[0-9]*"):
-        for process in psutil.process_iter(["cmdline"]):
-            if str(folder) in (process.info["cmdline"] or ()):
-                process.kill()
+        if Local().alive(process := process_of(folder)):
+            Local().kill(process)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forked]:
+    with TemporaryDirectory() as folder:  # whose path is short, as a socket's has to be
+        launcher = Forked(Path(folder) / "socket")
+        yield launcher
+        launcher.close()
+
+
+@pytest.fixture(autouse=True)
+def _forked(forks: Forked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand-in workers are forked, in this test and in what it starts so."""
+    monkeypatch.setitem(LAUNCHERS, "local", forks)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _unsynced() -> None:
+    """Files are not forced to the disk one by one: no test cuts the power, and there would be tens
+    of thousands, of milliseconds each."""
+    os.fsync = lambda file: None
 
 
 @pytest.fixture(scope="session")

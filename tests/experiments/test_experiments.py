@@ -28,8 +28,6 @@ from cdp.work import launch
 from cdp.work.records import Run, get_run, list_runs
 from cdp.work.registry import TASKS
 from tests.experiments.quick_worker import tasks
-from tests.work.forks import forked as forked
-from tests.work.forks import forks as forks
 from tests.work.inprocess import here as here
 
 WORKER = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
@@ -81,7 +79,7 @@ def kinds(home: Path) -> list[str]:
 
 
 @pytest.fixture
-def home(cdp_home: Path, forked: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.delenv("CDP_SLOTS", raising=False)
     return cdp_home

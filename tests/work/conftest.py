@@ -1,4 +1,4 @@
-"""An MLflow store for the tests that want one, and quick starts of stand-in workers."""
+"""An MLflow store for the tests that want one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ from pathlib import Path
 import pytest
 
 from cdp.work.tracking_store import Store
-from tests.work.forks import forked as forked
-from tests.work.forks import forks as forks
-
-
-@pytest.fixture(autouse=True)
-def _forked(forked: None) -> None:
-    pass
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from cdp.paths import ROOT
 from cdp.work.launchers import LAUNCHERS, LOG, Local, environment, signature
@@ -75,24 +74,12 @@ class Forked(Local):
             self.server.communicate(timeout=60)
 
 
-@pytest.fixture(scope="session")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
-    launcher = Forked(tmp_path_factory.mktemp("forks") / "socket")
-    yield launcher
-    launcher.close()
-
-
-@pytest.fixture
-def forked(forks: Forked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers with work of a moment are forked, in this test and in what it starts so."""
-    monkeypatch.setitem(LAUNCHERS, "local", forks)
-
-
 def serve(path: Path) -> None:
     modules = {
         script: __import__(f"tests.{name}", fromlist=["begin"]) for script, name in SCRIPTS.items()
     }
     LAUNCHERS["local"] = Forked(path)
+    os.fsync = lambda file: None  # as in the test process
     signal.signal(signal.SIGCHLD, _collect)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(path))

@@ -77,7 +77,7 @@ def test_a_run_killed_again_and_again_at_any_moment_ends_like_an_unbroken_one(
         run = until(run_id, lambda run: run.pid is not None or run.over)
         if run.over:
             break
-        time.sleep(chance.uniform(0, 0.9))
+        time.sleep(chance.uniform(0, 0.4))
         run = get_run(run_id)
         if run.pid is None:
             break
