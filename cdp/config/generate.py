@@ -243,16 +243,16 @@ class Sampler(Frozen):
     """A worse diffusion model of the same images, such as one trained for fewer steps (name or
     folder): autoguidance moves each prediction away from its, at a second network call a step.
     Empty is off."""
-    autoguidance_scale: float = knob(2.0, "Autoguidance scale", advanced=True, ge=1, le=20)
+    autoguidance_scale: float = knob(1.5, "Autoguidance scale", advanced=True, ge=1, le=20)
     """Weight w of e_weak + w (e - e_weak), for the noise e predicted by the model and by the weak
     one: 1 is the model as it is. Takes the place of the classifier-free scale, which has to be
     1."""
     autoguidance_start: float = knob(
-        1.0, "Autoguidance starts at", unit="t/T", advanced=True, ge=0, le=1
+        0.8, "Autoguidance starts at", unit="t/T", advanced=True, ge=0, le=1
     )
     """The weak model is asked only where t/T is below this: 1 is pure noise."""
     autoguidance_stop: float = knob(
-        0.0, "Autoguidance stops at", unit="t/T", advanced=True, ge=0, le=1
+        0.3, "Autoguidance stops at", unit="t/T", advanced=True, ge=0, le=1
     )
     """The weak model is asked only where t/T is at or above this: 0 is the finished image."""
     precision: Literal["auto", "fp32", "bf16"] = knob(

@@ -163,7 +163,8 @@ def select(name: str, out: str, **wish: Unpack[Wish]) -> SampleSet:
         "mean_score_kept": float(chosen_scores.mean()),
         "mean_score_dropped": float(left.mean()) if len(left) else None,
     } | ({"dropped_first": chosen.dropped_first} if chosen.dropped_first else {})
-    how = f"by {by}, {order} first"
+    which = "half from the lowest" if order == "mixed" else f"{order} first"
+    how = "at random" if by == "random" else f"by {by}, {which}"
     fields = {"selection": selection}
     return save_part(name, chosen.rows, out, kind="selected", reason=how, fields=fields)
 

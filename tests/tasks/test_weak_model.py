@@ -54,8 +54,10 @@ def save(
 
 
 def small(**flat: Any) -> GenerateConfig:
+    """At all noise levels, where nothing else is said."""
     plain = {"count": 6, "batch": 6, "steps": 4, "precision": "fp32", "loss": "none"}
-    return unflatten(plain | flat)
+    levels = {"autoguidance_start": 1.0, "autoguidance_stop": 0.0}
+    return unflatten(plain | levels | flat)
 
 
 def images(config: GenerateConfig) -> np.ndarray:
@@ -152,7 +154,7 @@ def test_the_set_says_which_weights_made_it_and_is_found_again_by_them(tmp_path:
     assert generated_content(by_path) == generated_content(config)
     others = [
         small(),
-        small(weak_model="weak"),
+        small(weak_model="weak", autoguidance_scale=2),
         small(weak_model="weak", autoguidance_scale=1.5, autoguidance_stop=0.3),
     ]
     assert len({generated_content(other) for other in (config, *others)}) == 4
