@@ -459,8 +459,10 @@ def _first_pair(best: str, control: str, gap: float | None) -> str:
     none."""
     if gap is None:
         return f"{best} and {control} are measured"
-    where = "below" if gap < 0 else "above"
-    return f"{best} stands {points_text(abs(gap)).lstrip('+')} {where} {control}"
+    distance = points_text(abs(gap)).lstrip("+")
+    if distance == points_text(0).lstrip("+"):
+        return f"{best} stands level with {control}"
+    return f"{best} stands {distance} {'below' if gap < 0 else 'above'} {control}"
 
 
 def _front(

@@ -12,6 +12,7 @@ from cdp.experiments.begin import begin as begin_experiment
 from cdp.experiments.begin import extend_run, more
 from cdp.experiments.cells import read_cells, write_cells
 from cdp.experiments.plan import ALONE
+from cdp.experiments.results import _first_pair
 from cdp.work import launch
 from cdp.work.records import get_run
 from cdp.work.registry import TASKS
@@ -144,3 +145,18 @@ def test_an_arm_that_never_learned_is_not_the_one_to_speak_of(
     assert found.best == "strength 0.35"
     guessing = next(arm for arm in found.arms if arm.name == "strength 0.2")
     assert guessing.figures["clean"].value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        (None, "b and a are measured"),
+        (0.0004, "b stands level with a"),
+        (-0.013, "b stands 1.3 points below a"),
+        (0.013, "b stands 1.3 points above a"),
+    ],
+)
+def test_the_first_pair_is_said_in_the_direction_that_it_points(
+    gap: float | None, said: str
+) -> None:
+    assert _first_pair("b", "a", gap) == said
