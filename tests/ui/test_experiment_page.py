@@ -73,6 +73,13 @@ def test_a_question_is_an_experiment_of_its_arms(
     assert {name for name in ("grid", "search") if getattr(config, name)} == more
     assert (config.real, config.seeds, doors.count_of(config)) == (1000, (0, 1, 2), 500)
     assert config.control_name == "unguided"
+    assert "yaml" not in address(app)
+    # What was changed goes along to another question, and into its link.
+    ran(control(app, "Real images").set_value(700))
+    other = next(name for name in doors.DOORS if name != named[door])
+    ran(app.radio[0].set_value(other))
+    assert on_form(page(**address(app))).real == on_form(app).real == 700
+    ran(app.radio[0].set_value(named[door]))
     assert "points can be seen" in texts(app) and "About" in texts(app)
 
 

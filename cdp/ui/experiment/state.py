@@ -39,10 +39,9 @@ class ExperimentPage:
         """Of a control, which starts anew where something else than a hand set it."""
         return f"experiment_{name}_{self.turn}"
 
-    def use(self, config: ExperimentConfig, *, begins: bool = False) -> None:
+    def use(self, config: ExperimentConfig) -> None:
         """Take over settings from elsewhere than a control."""
         self.config, self.wrong, self.notes = config, "", []
-        self.plain = config if begins else self.plain
         self.turn += 1
 
     def choose_door(self, door: str) -> None:
@@ -50,7 +49,8 @@ class ExperimentPage:
         data = plain(self.config)
         if doors.count_of(self.config) is not None:
             data["generate"] = self.config.generate | {"count": doors.count_of(self.config)}
-        self.use(doors.behind(door, data, guided_on_generate()), begins=True)
+        self.use(doors.behind(door, data, guided_on_generate()))
+        self.plain = untouched(door)
 
     def change(self, make: Callable[[], ExperimentConfig]) -> None:
         """What a control does; what it cannot be is said and changes nothing."""
@@ -78,6 +78,13 @@ def guided_on_generate() -> GenerateConfig | None:
     return config if isinstance(config, GenerateConfig) else None
 
 
+def untouched(door: str) -> ExperimentConfig:
+    """A question as it is before a hand changes it."""
+    guided = guided_on_generate()
+    flat = {} if guided is None else {"model": guided.model, "dataset": guided.dataset}
+    return doors.begun(door, guided, read_choices().dataset(flat) if flat else "")
+
+
 def opened() -> ExperimentPage:
     """This session's state, or what the address says."""
 
@@ -93,10 +100,7 @@ def _from_params(params: Mapping[str, str]) -> ExperimentPage:
     texts = dict(params)
     text = texts.pop(YAML, "")
     values, notes = read_extras(_PARAMS, texts)
-    guided = guided_on_generate()
-    flat = {} if guided is None else {"model": guided.model, "dataset": guided.dataset}
-    dataset = read_choices().dataset(flat) if flat else ""
-    config = first = doors.begun(values[DOOR], guided, dataset)
+    config = first = untouched(values[DOOR])
     if text:
         try:
             config = doors.unpacked(text)
