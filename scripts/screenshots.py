@@ -45,11 +45,9 @@ EXPERIMENT = """
 name: strength-and-temperature
 real: 500
 seeds: [0, 1]
-arms:
-  real only: {}
-generate: {count: 200, steps: 8}
-grid: {generate.strength: [0.05, 0.2], generate.temperature: [0.05, 0.2]}
-train: {preset: quick, steps: 40, attack_steps: 2, held_out: 200, validation_steps: 2}
+generate: {count: 300, steps: 10, solver: ddim}
+grid: {generate.strength: [0.05, 0.2, 0.6], generate.temperature: [0.05, 0.2]}
+train: {preset: quick, steps: 80, attack_steps: 2}
 evaluate: {attack: quick, count: 300}
 objective: [robust, clean]
 """
