@@ -95,7 +95,7 @@ def _sentence(model: type[Frozen], data: Any, errors: Sequence[Any]) -> str:
     else:
         first = errors[0]
     kind, place = first["type"], _place(data, first)
-    name = ".".join(map(str, place))
+    name = ".".join(text if text.isprintable() else repr(text) for text in map(str, place))[:200]
     if kind == "extra_forbidden":
         missing = [str(each["loc"][-1]) for each in errors if each["type"] == "missing"]
         known = [*missing, *model.model_fields] if len(place) == 1 else missing
@@ -107,7 +107,7 @@ def _sentence(model: type[Frozen], data: Any, errors: Sequence[Any]) -> str:
     same = [each for each in errors if _place(data, each) == place]
     telling = [each for each in same if not each["type"].endswith(("_type", "_parsing"))][:1]
     value = first["input"]
-    given = "" if isinstance(value, dict | Frozen) else f" (given: {str(value)[:80]!r})"
+    given = "" if isinstance(value, dict | Frozen | None) else f" (given: {str(value)[:80]!r})"
     if kind == "value_error":
         said = str(first["msg"]).removeprefix("Value error, ")
         begins = said.split(maxsplit=1)[0].strip(":").partition(".")[0]

@@ -85,6 +85,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"arms": {"a": {}}, "name": 3}, "name: must be text, in quotes"),
     ({"arms": {"a": {}}, "stage": "sample"}, "stage: must be one of samples, train, evaluate"),
     ({"arms": {"a": {}}, "objective": ["robust"] * 3}, "objective: must be 2 entries or fewer"),
+    ({"arms": {"a": {"b\nc": 1}}}, r"^arms\.a\.'b\\nc' is not a setting here"),
     ({"arms": {"a": {}}, "sedes": 3}, "sedes is not a setting here: did you mean seeds"),
 ]
 
