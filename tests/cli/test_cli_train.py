@@ -114,7 +114,7 @@ def test_ctrl_c_ends_the_waiting_and_the_run_goes_on_is_stopped_followed_and_res
         listed[0]["epoch"] < 1
     ):
         assert time.monotonic() < end and waiting.poll() is None
-        time.sleep(0.1)
+        time.sleep(0.3)
     waiting.send_signal(signal.SIGINT)
     out, said = waiting.communicate(timeout=60)
     assert (out, waiting.returncode) == ("", 130)

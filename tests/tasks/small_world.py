@@ -37,14 +37,15 @@ def make(name: str, image: np.ndarray, label: np.ndarray, **card: object) -> Sam
     )
 
 
+def left_out(*_: object, **__: object) -> None:
+    """In place of a figure that takes long."""
+    raise UndefinedError("left out here")
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """All figures that sentences are about but those that fit classifiers, which take most of the
     time."""
-
-    def left_out(*_: object, **__: object) -> None:
-        raise UndefinedError("left out here")
-
     monkeypatch.setattr(images, "linear_probe", left_out)
     for name in ("classifier_auc", "mmd", "alignment", "uniformity"):
         monkeypatch.setattr(distances, name, left_out)
