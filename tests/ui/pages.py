@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
@@ -15,6 +17,9 @@ from cdp import paths
 
 APP = str(paths.ROOT / "app.py")
 PATIENCE = 120.0
+# Every AppTest is a server of its own, which reads what each installed package says of itself, for
+# two thirds of the time of a page. A process does it once.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def served(monkeypatch: pytest.MonkeyPatch) -> None:
