@@ -37,7 +37,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Choices = CATALOG
     ) -> Engine:
         engines.append(engine_of(live))
-        for module in ("generate.page", "home"):
+        for module in ("generate.page", "kit.choices"):
             monkeypatch.setattr(f"cdp.ui.{module}.read_choices", lambda: catalog)
         for module in ("page", "live"):
             monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
