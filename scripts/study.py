@@ -107,7 +107,7 @@ def prepared(config: ExperimentConfig) -> bool:
     """Whether that is here which its arms take and nothing ships, after it was made."""
     steps: list[Step] = []
     if any((arm.generate or {}).get("weak_model") == WEAK for _, arm in config.all_arms()):
-        steps.append(pretraining("fashion-mnist", WEAK, 2000))
+        steps.append(pretraining("fashion-mnist", WEAK, 1000, "--widths", "32,64"))
     if config.dataset == DIGITS:
         files = paths.home() / "digits"
         steps += [
@@ -121,10 +121,10 @@ def prepared(config: ExperimentConfig) -> bool:
     return all(done or python(*command) for done, command in steps)
 
 
-def pretraining(dataset: str, name: str, steps: int) -> Step:
-    """A diffusion model under this name."""
+def pretraining(dataset: str, name: str, steps: int, *more: str) -> Step:
+    """A diffusion model under this name. more: options of the command."""
     command = ("cdp", "pretrain", "--dataset", dataset, "--name", name, "--steps", f"{steps}")
-    return (paths.models_dir() / name).exists(), command
+    return (paths.models_dir() / name).exists(), (*command, *more)
 
 
 def python(module: str, *words: str) -> bool:
