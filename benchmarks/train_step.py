@@ -42,7 +42,7 @@ from cdp.work.session import Session
 from cdp.work.worker import Reporter, keep_memory
 
 NAME, TITLE = "train_step", "A TRADES step with PGD-10 against a plain textbook implementation"
-CONFIG = TrainConfig(real=6400, epochs=3)
+CONFIG = TrainConfig(real=5120, epochs=3)
 SEEDS, TEST_IMAGES, TEST_STEPS = 3, 2000, 20
 TIMED_STEPS = 12
 
