@@ -161,6 +161,10 @@ def test_relative_strength_is_guidance_over_noise(strength: float) -> None:
     nudge = answers(guidance)[0]
     torch.testing.assert_close(nudge.ratio, torch.full((8,), strength))  # type: ignore[attr-defined]
     torch.testing.assert_close(norms(nudge.delta), strength * norms(state().eps))  # type: ignore[attr-defined]
+    # Along the gradient of the loss, which is subtracted: not against it.
+    raw = answers(guidance.model_copy(update={"strength_mode": "raw"}))[0].delta  # type: ignore[attr-defined]
+    along = torch.nn.functional.cosine_similarity(nudge.delta.flatten(1), raw.flatten(1))  # type: ignore[attr-defined]
+    torch.testing.assert_close(along, torch.ones(8))
 
 
 def test_raw_strength_is_lambda_times_the_gradient_of_the_batch_mean() -> None:
