@@ -20,6 +20,7 @@ from cdp.experiments.crew import core_count, measured
 from cdp.experiments.plan import Cell, cells, is_alone, require_possible
 from cdp.experiments.search import trial_count
 from cdp.statistics.significance import power_of
+from cdp.statistics.verdicts import LEAST_A_CLASS
 from cdp.values.text import bytes_text, counted, rough_duration
 from cdp.work.cost import network_calls
 from cdp.work.records import Run
@@ -50,7 +51,8 @@ class Estimate:
     """seconds, of all children over those at work at a time: from .. to; basis: what they rest on.
     disk: bytes; here: sets, trainings and evaluations that are there already, of ``pieces``.
     visible: the difference, a share, that is found in 80 of 100 cases; spread: what that rests
-    on. alone: there is one arm, so nothing is compared."""
+    on. alone: there is one arm, so nothing is compared; too_few: test images below which there is no
+    verdict, 0 where there are enough."""
 
     seconds: tuple[float, float]
     basis: str
@@ -60,6 +62,7 @@ class Estimate:
     visible: float | None
     spread: str
     alone: bool = False
+    too_few: int = 0
 
     @property
     def cost_sentence(self) -> str:
@@ -81,6 +84,11 @@ class Estimate:
         """ "Differences of about 1.4 points can be seen, by ..."."""
         if self.alone:
             return "Nothing will be compared, as there is one arm: add another, now or later."
+        if self.too_few:
+            return (
+                f"No verdict will be given: it takes {self.too_few:,} test images, {LEAST_A_CLASS} a"
+                " class."
+            )
         if self.visible is None:
             return "One seed sees no difference between arms: take two or more."
         return f"Differences of about {100 * self.visible:.1f} points can be seen ({self.spread})."
@@ -129,7 +137,8 @@ def estimate(config: ExperimentConfig) -> Estimate:
     )
     visible, spread = _visible(config, here)
     seconds, alone = (low / children, high / children), is_alone(config)
-    return Estimate(seconds, basis, disk, pieces, found, visible, spread, alone)
+    few = _too_few(config)
+    return Estimate(seconds, basis, disk, pieces, found, visible, spread, alone, few)
 
 
 def _trials(config: ExperimentConfig) -> list[Cell]:
@@ -251,6 +260,13 @@ def _visible(config: ExperimentConfig, here: Here) -> tuple[float | None, str]:
         spread = (SEED_SPREAD**2 + IMAGE_SHARE * 2 * 0.25 / n) ** 0.5
         basis = f"80 % power with {seeds} seeds and {n:,} images, at an assumed spread of {100 * spread:.1f} points between pairs"
     return spread * _effect(seeds), basis
+
+
+def _too_few(config: ExperimentConfig) -> int:
+    """How many test images a verdict takes, where there are fewer."""
+    least = LEAST_A_CLASS * len(dataset_info(config.dataset).classes)
+    asked = next((cell.evaluate.images for cell in cells(config)), None)
+    return least if config.stage == "evaluate" and asked is not None and asked < least else 0
 
 
 def _effect(seeds: int) -> float:

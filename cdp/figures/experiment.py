@@ -248,7 +248,9 @@ def arm_points(result: ExperimentResult, figure: str) -> go.Figure:
         )
     names = [f"{a.name} (control)" if a is control else a.name for a in arms]
     names_above(drawn, names, 0)
-    axis(drawn, "xaxis", unit_of(figure), range=_around(everything), nticks=7)
+    low, high = _around(everything)
+    low = max(low, -2) if figure in SHARES else low
+    axis(drawn, "xaxis", unit_of(figure), range=[low, high], nticks=7)
     return drawn
 
 

@@ -152,6 +152,8 @@ def test_what_it_will_take_is_a_range_with_its_basis(cdp_home: Path) -> None:
     assert estimate(more(parsed(arms={"a": {}, "b": {}}, seeds=[0]))).visible is None
     alone = estimate(parsed(arms={"a": {}}))
     assert "Nothing will be compared" in alone.power_sentence
+    few = estimate(parsed(arms={"a": {}, "b": {}}, evaluate={"count": 99}))
+    assert "No verdict will be given: it takes 100 test images" in few.power_sentence
 
 
 def test_what_it_will_take_counts_every_arm_and_shared_work_once(cdp_home: Path) -> None:
