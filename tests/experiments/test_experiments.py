@@ -211,7 +211,7 @@ def test_twenty_kills_at_random_leave_the_numbers_of_an_unbroken_run(
     monkeypatch.setenv("QUICK_SECONDS", "0.2")
     run_id, chance = begin(config(arms=PAIR, seeds=[0])), random.Random(0)
     for _ in range(20):
-        time.sleep(chance.uniform(0.02, 0.4))
+        time.sleep(chance.uniform(0.02, 0.3))
         alive = [run for run in list_runs() if run.pid]
         if alive:
             os.kill(chance.choice(alive).pid or 0, signal.SIGKILL)

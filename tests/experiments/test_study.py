@@ -48,7 +48,9 @@ def shipped(fast: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> stud
     return seen
 
 
-def test_what_is_shipped_reads_as_the_experiment_itself(shipped: study.Study) -> None:
+def test_what_is_shipped_reads_as_the_experiment_itself_and_cannot_be_changed(
+    shipped: study.Study,
+) -> None:
     assert shipped.run is not None
     assert list_runs() == []
     assert run_rows() == []
@@ -62,10 +64,8 @@ def test_what_is_shipped_reads_as_the_experiment_itself(shipped: study.Study) ->
     assert open_set(result(again).cells[0].set or guided.set).card["count"] <= study.SHEET
     with pytest.raises(MissingError):
         open_set("../sets")
-
-
-def test_what_is_shipped_cannot_be_changed(shipped: study.Study) -> None:
-    run = next(run for run in shipped_runs() if run.kind == "experiment")
+    # It cannot be changed.
+    run = again
     for act in (
         lambda: launch.delete(run.id),
         lambda: launch.resume(run.id),
@@ -76,23 +76,18 @@ def test_what_is_shipped_cannot_be_changed(shipped: study.Study) -> None:
             act()
     launch.stop(run.id)
     assert get_run(run.id).state == "finished"
-
-
-def test_the_document_says_what_every_experiment_came_to(
-    shipped: study.Study, tmp_path: Path
-) -> None:
-    again = study.read_study(shipped.path)
-    assert again.run is None
-    assert again.outcome == shipped.outcome
-    other = replace(again, question="And this?", outcome=None)
-    text = study.document([again, other])
-    assert again.outcome is not None
-    verdict = again.outcome["verdict"]
+    # The document says what every experiment came to.
+    known = study.read_study(shipped.path)
+    assert known.run is None
+    assert known.outcome is not None
+    assert known.outcome == shipped.outcome
+    text = study.document([known, replace(known, question="And this?", outcome=None)])
+    verdict = known.outcome["verdict"]
     assert f"| trial | Does it help? | {verdict} |" in text
     assert "| trial | And this? | not finished yet |" in text
     row = next(line for line in text.splitlines() if line.startswith("| guided "))
-    guided = next(arm for arm in again.outcome["arms"] if arm["name"] == "guided")
-    assert f"{100 * guided['robust']['value']:.1f} % (" in row
+    arm = next(arm for arm in known.outcome["arms"] if arm["name"] == "guided")
+    assert f"{100 * arm['robust']['value']:.1f} % (" in row
     assert row.count("|") == 10
 
 
