@@ -138,7 +138,8 @@ def read_study(path: Path) -> Study:
     """The experiment of a file of ``studies/``, as it is in this workspace, or else was shipped."""
     config = read_experiment(path)
     first = path.read_text(encoding="utf-8").splitlines()[0]
-    run = next((r for r in experiments() if r.name == config.name and r.state == "finished"), None)
+    over = (run for run in experiments() if run.state == "finished")
+    run = next((run for run in over if run.config == config), None)
     outcome = outcome_of(config, run) if run else read_json(outcome_file(config.name))
     return Study(path, first.removeprefix("#").strip(), config, run, outcome)
 
