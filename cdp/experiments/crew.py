@@ -23,7 +23,7 @@ from cdp.tasks.train_data import has_gpu
 from cdp.work.cost import known_rates, learn_rates
 from cdp.work.launch import WORKER, Share
 from cdp.work.launchers import environment
-from cdp.work.slots import slot_count
+from cdp.work.slots import core_count, slot_count
 
 CHILD_BYTES = 1_500_000_000
 """Memory that a child may take: libraries, networks and batches of the shipped sizes."""
@@ -78,12 +78,6 @@ def gain(share: Share) -> float:
     known = measured(core_count()) or {}
     one, many = known.get("1"), known.get(f"{share.slots}")
     return one / many if one and many else 1.0
-
-
-def core_count() -> int:
-    """Cores that this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def measured(cores: int) -> dict[str, float] | None:

@@ -16,7 +16,7 @@ from cdp.data.registry import dataset_info
 from cdp.errors import CdpError, InputError
 from cdp.experiments.cells import read_cells, reported_value
 from cdp.experiments.content import Here, generated_content
-from cdp.experiments.crew import core_count, measured
+from cdp.experiments.crew import measured
 from cdp.experiments.plan import Cell, cells, is_alone, require_possible
 from cdp.experiments.search import trial_count
 from cdp.statistics.significance import power_of
@@ -24,6 +24,7 @@ from cdp.statistics.verdicts import LEAST_A_CLASS
 from cdp.values.text import bytes_text, counted, rough_duration
 from cdp.work.cost import network_calls
 from cdp.work.records import Run
+from cdp.work.slots import core_count
 
 START_SECONDS = 6.0
 """A process until it works: Python, torch, networks."""

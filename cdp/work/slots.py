@@ -22,6 +22,8 @@ from cdp.work.records import Run, list_runs
 _POLL_SECONDS = 0.3
 _DEVICES = Path("/dev")
 _AUTOGROUP = Path("/proc/self/autogroup")
+LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""Environment variables of the computing libraries, read when they are loaded."""
 BACKGROUND = 5
 """Niceness of background runs and of the helper process: beside the live page they get about a
 quarter of a core, alone all of it."""
@@ -36,6 +38,26 @@ def slot_count() -> int:
             f"CDP_SLOTS is {given[:40]!r}: set it to a whole number from 1 to 64, or leave it out"
         )
     return int(given)
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def threads_of_a_slot() -> int:
+    """Threads of each computing library, of one of several runs at a time; 0 leaves it to the
+    libraries, as for one run, and where the environment has a number already. Two trainings that
+    both take all cores wait for each other at every operation: on two cores each took ten times as
+    long as with one thread."""
+    if any(name in os.environ for name in LIBRARIES):
+        return 0
+    try:
+        slots = slot_count()
+    except InputError:
+        return 0  # said where the run begins
+    return max(1, core_count() // slots) if slots > 1 else 0
 
 
 @contextmanager

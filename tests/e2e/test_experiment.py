@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from cdp.experiments import crew
 from cdp.work.cost import learn_rates
+from cdp.work.slots import core_count
 from tests.e2e.driver import SLOW_MS, Server, open_page
 
 pytestmark = pytest.mark.e2e
@@ -31,7 +32,7 @@ control: real only
 def sized(fresh: Server) -> Server:
     """It is known how many trainings at a time serve the machine, which takes long to measure."""
     with fresh.as_home():
-        learn_rates((*crew._MEASURED, crew.core_count()), **{str(crew.core_count()): 1.0})
+        learn_rates((*crew._MEASURED, core_count()), **{str(core_count()): 1.0})
     return fresh
 
 

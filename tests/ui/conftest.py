@@ -10,10 +10,10 @@ import pytest
 from filelock import FileLock
 
 from cdp import paths
-from cdp.experiments.crew import core_count
 from cdp.ui.kit.ask import LANES, side
 from cdp.work.launch import stop
 from cdp.work.records import list_runs
+from cdp.work.slots import core_count
 from tests.ui.pages import served, until
 
 

@@ -31,6 +31,7 @@ from cdp.values.text import exact_text
 from cdp.values.types import DatasetInfo
 from cdp.work.cost import learn_rates
 from cdp.work.launch import Share
+from cdp.work.slots import core_count
 from tests.test_fields import understood as read_options
 
 GREY = DatasetInfo("grey", "Grey", tuple("abc"), (1, 8, 8), 0.1, "none")
@@ -365,5 +366,5 @@ def test_seeds_that_share_the_machine_are_said_to_and_how_long_they_take_was_mea
     cost = {"seconds": 130.0, "memory_bytes": 420_000_000, "device": "CPU, 2 threads"}
     unknown = line(cost, 3, Share(2, 1))
     assert unknown.endswith("420.0 MB each; 6 min 30 s for all 3, 2 at a time")
-    learn_rates((*crew._MEASURED, crew.core_count()), **{"1": 0.3, "2": 0.2})
+    learn_rates((*crew._MEASURED, core_count()), **{"1": 0.3, "2": 0.2})
     assert line(cost, 3, Share(2, 1)).endswith("; 4 min 20 s for all 3, 2 at a time")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 
 from cdp.config.train import automatic_name
-from cdp.experiments.crew import core_count
 from cdp.files.atomic import read_json
 from cdp.work.records import CONFIG, list_runs
+from cdp.work.slots import core_count
 from tests.ui.pages import address, control, ran, texts
 from tests.ui.train_app import launched, page, save
 from tests.ui.train_runs import QUICK

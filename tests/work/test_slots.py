@@ -117,3 +117,26 @@ def test_a_session_of_its_own_gives_way_as_a_whole(tmp_path: Path) -> None:
         )
     assert group.read_text() == str(slots.BACKGROUND)
     assert nice[True] == nice[False] >= slots.BACKGROUND
+
+
+@pytest.mark.parametrize(
+    ("given", "threads"),
+    [
+        ({}, 0),
+        ({"CDP_SLOTS": "1"}, 0),
+        ({"CDP_SLOTS": "2"}, 3),
+        ({"CDP_SLOTS": "4"}, 1),
+        ({"CDP_SLOTS": "9"}, 1),
+        ({"CDP_SLOTS": "2", "OMP_NUM_THREADS": "5"}, 0),
+        ({"CDP_SLOTS": "many"}, 0),
+    ],
+)
+def test_runs_that_work_at_a_time_share_the_cores(
+    given: dict[str, str], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CDP_SLOTS", *slots.LIBRARIES):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(slots, "core_count", lambda: 6)
+    assert slots.threads_of_a_slot() == threads
