@@ -323,12 +323,14 @@ to the page *Experiment* or to `python -m cdp experiment run`.
 
 Arms are compared with their control over paired seeds at equal optimiser steps; intervals are of
 95 %, differences are in points and corrected for the number of arms (see
-[Experiments](experiments.md)). Seconds are of cores that did other work as well: they rank arms.
+[Experiments](experiments.md)). Seconds are of cores that did other work as well, more of it for
+some arms than for others, so they compare no arms.
 """
 TAIL = """
-The records lie in `assets/study`: settings, curves, reports, the outcome of every test image, and
-the first 64 images of every set, without the weights. The page *Experiment* lists them as
-examples, which are read only.
+What each experiment came to lies in `assets/study/outcomes`. Of the main comparison, once it is
+finished, all records lie beside them: settings, curves, reports, the outcome of every test image,
+and the first 64 images of every set, without the weights. The page *Experiment* then lists it as an
+example, which is read only.
 """
 
 if __name__ == "__main__":
