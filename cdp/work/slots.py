@@ -49,8 +49,8 @@ def core_count() -> int:
 def threads_of_a_slot() -> int:
     """Threads of each computing library, of one of several runs at a time; 0 leaves it to the
     libraries, as for one run, and where the environment has a number already. Two trainings that
-    both take all cores wait for each other at every operation: on two cores each took ten times as
-    long as with one thread."""
+    both take all cores wait for each other at every operation: on two cores they were more than ten
+    times as slow as with one thread each."""
     if any(name in os.environ for name in LIBRARIES):
         return 0
     try:
