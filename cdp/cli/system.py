@@ -9,6 +9,7 @@ import typer
 
 from cdp.cli.options import AsJson, option
 from cdp.cli.output import answer
+from cdp.files.cache import UNSAVED_DAYS
 from cdp.values.text import bytes_text, counted
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 NOTES = {
     "cache": "is computed again where it is needed",
+    "unsaved": f"generations of the app that nobody saved, kept for {UNSAVED_DAYS} days",
     "trash": "deleted sets and runs, which then cannot come back",
     "checkpoints": "of finished trainings, which need none",
 }
@@ -94,6 +96,7 @@ def _problems(report: Report) -> list[str]:
 
 def clean(
     cache: Annotated[bool, option("Results that can be computed again.", "--cache")] = False,
+    unsaved: Annotated[bool, option("Generations that nobody saved.", "--unsaved")] = False,
     trash: Annotated[bool, option("Deleted sets and runs.", "--trash")] = False,
     checkpoints: Annotated[
         bool, option("Checkpoints of finished trainings.", "--checkpoints")
@@ -105,13 +108,14 @@ def clean(
     yes: Annotated[bool, option("Delete it. Without, nothing is deleted.", "--yes")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say how much room cache, trash and old checkpoints take, and free it with --yes.
+    """Say how much room cache, unsaved generations, trash and old checkpoints take, and free it with
+    --yes.
 
-    All three where none is chosen. Sets, results and runs that are not over are never touched.
+    All four where none is chosen. Sets, results and runs that are not over are never touched.
     """
     from cdp.work.clean import removable, remove, seconds_of
 
-    chosen = {"cache": cache, "trash": trash, "checkpoints": checkpoints}
+    chosen = {"cache": cache, "unsaved": unsaved, "trash": trash, "checkpoints": checkpoints}
     wanted = [part for part, given in chosen.items() if given] or list(chosen)
     parts = removable(wanted, older_than=seconds_of(older_than))
     sizes = {part: sum(entry.size for entry in entries) for part, entries in parts.items()}

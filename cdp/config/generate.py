@@ -5,6 +5,7 @@ nothing."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
@@ -332,6 +333,16 @@ class GenerateConfig(Frozen):
 def flatten(config: GenerateConfig) -> dict[str, Any]:
     """All settings by name, JSON-ready; the inverse of ``unflatten``."""
     return flat_of(config)
+
+
+def automatic_name(config: GenerateConfig) -> str:
+    """What tells a set's model, loss, strength, number of images and seed, nearly a name:
+    ``fashion-mnist-supcon-0.2-1001-seed0``, ``lambda5`` for a raw strength."""
+    g = config.guidance
+    strength = f"{g.strength:g}" if g.strength_mode == "relative" else f"lambda{g.raw_lambda:g}"
+    how = g.loss if g.loss == "none" else f"{g.loss}-{strength}"
+    # A model may be given as a path, of which only the last part is a name.
+    return f"{Path(config.model).name[-60:]}-{how}-{config.count}-seed{config.seed}"
 
 
 FORMER: dict[str, Any] = {"solver": "ddim", "steps": 20}

@@ -32,6 +32,9 @@ LIMIT = "CDP_CACHE_GB"
 DEFAULT_GB = 20.0
 MOST_DAYS = 180
 """An entry that nobody used for so long goes."""
+UNSAVED, UNSAVED_DAYS = "unsaved", 7
+"""A kind of entries that only time computes again, the generations that nobody has saved, and the
+days after which one that nobody opened goes."""
 SMALL = 16 << 10
 """Entries of up to so many bytes only age: a choice of precision has to stay as long as it is used,
 and a thousand of them are no room gained."""
@@ -218,6 +221,11 @@ class CacheEntry:
     size: int
     used: float
 
+    @property
+    def kind(self) -> str:
+        """Of what is in the cache."""
+        return self.path.parent.name
+
 
 def entries() -> list[CacheEntry]:
     """Everything in the cache but what is being written, the one not used for the longest time
@@ -269,9 +277,10 @@ def trim() -> None:
         logger.warning("%s", error)
         limit = int(DEFAULT_GB * 1e9)
     result = entries()
-    total, old = sum(entry.size for entry in result), time.time() - MOST_DAYS * 86_400
+    total, now = sum(entry.size for entry in result), time.time()
     for entry in result[:-1]:
-        if entry.used < old or (total > limit and entry.size > SMALL):
+        days = UNSAVED_DAYS if entry.kind == UNSAVED else MOST_DAYS
+        if entry.used < now - days * 86_400 or (total > limit and entry.size > SMALL):
             remove(entry)
             total -= entry.size
 

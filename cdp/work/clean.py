@@ -1,5 +1,5 @@
-"""What takes room under CDP_HOME and can go: the cache, the trash, and checkpoints of trainings
-that are finished. Nothing else is ever touched."""
+"""What takes room under CDP_HOME and can go: the cache, generations that nobody saved, the trash,
+and checkpoints of trainings that are finished. Nothing else is ever touched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
 from cdp.files import cache
-from cdp.files.cache import CacheEntry
+from cdp.files.cache import UNSAVED, CacheEntry
 from cdp.work.records import list_runs
 
 CHECKPOINTS = "checkpoints"
@@ -60,7 +60,8 @@ def _checkpoints() -> list[CacheEntry]:
 
 
 PARTS: Mapping[str, Callable[[], list[CacheEntry]]] = {
-    "cache": cache.entries,
+    "cache": lambda: [entry for entry in cache.entries() if entry.kind != UNSAVED],
+    "unsaved": lambda: [entry for entry in cache.entries() if entry.kind == UNSAVED],
     "trash": _trash,
     "checkpoints": _checkpoints,
 }

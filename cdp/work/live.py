@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from cdp.config.generate import GenerateConfig
 from cdp.errors import Cancelled, CdpError
 from cdp.values.types import Frame, LiveResult
+from cdp.work import unsaved
 from cdp.work.cost import (
     Tick,
     asks_weak_model,
@@ -24,7 +25,8 @@ from cdp.work.cost import (
 )
 from cdp.work.failures import sentence
 from cdp.work.session import Session
-from cdp.work.ticket import Queue, Ticket
+from cdp.work.ticket import Queue, State, Ticket
+from cdp.work.unsaved import Unsaved
 
 WAITING = 8
 KEPT = 8
@@ -58,11 +60,20 @@ class Job(Ticket):
     def __init__(self, config: GenerateConfig, *, compare: bool, **ticket: Any) -> None:
         super().__init__("Generation", **ticket)
         self.config, self.compare = config, compare
+        self.kept = False  # whether its result can be opened again later
         self._asked_to_stop = threading.Event()
         self._frames: list[Frame] = []
         self._stride = 1
         self._done, self._total = 0, 0
         self._times: list[tuple[float, bool, bool]] = []
+
+    @classmethod
+    def past(cls, kept: Unsaved) -> Self:
+        """One that ended earlier, as it was kept."""
+        job = cls(kept.config, compare=True)
+        job.id, job.asked, job.kept, job._frames = kept.id, kept.made, True, [*kept.frames]
+        job.end(kept.state, result=kept.result)
+        return job
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -169,9 +180,13 @@ class Engine:
         return self._warming
 
     def job(self, job_id: str) -> Job | None:
-        """The job of that id; None where there is none or it was finished too long ago."""
+        """The job of that id, also one of earlier that is kept; None where there is none, or it is
+        kept no more."""
         with self._wake:
-            return self._jobs.get(job_id)
+            job = self._jobs.get(job_id)
+        if job is None and (past := unsaved.load(job_id)):
+            job = Job.past(past)
+        return job
 
     def warm(self, config: GenerateConfig) -> None:
         """Load the models of ``config`` and measure its cost when the worker is idle. Repeating it
@@ -260,7 +275,11 @@ class Engine:
         complete = result is not None and result.complete
         if complete:
             self._learn(job)
-        job.end("done" if complete else "cancelled", result=result)
+        state: State = "done" if complete else "cancelled"
+        if result is not None and job.frames:
+            # Before it is said to be over: who sees the images may close the tab.
+            job.kept = unsaved.keep(job.id, job.config, state, job.frames, result)
+        job.end(state, result=result)
 
     def _learn(self, job: Job) -> None:
         ticks, tail = job.ticks()

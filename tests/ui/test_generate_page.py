@@ -20,7 +20,7 @@ from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.words import plain
 from cdp.values.types import Frame, LiveResult
 from cdp.work.live import Engine, Job
-from tests.ui.pages import APP, control, opened, ran, served, texts
+from tests.ui.pages import APP, address, control, opened, ran, served, texts
 from tests.ui.test_form import BAD, params_of
 from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler
 
@@ -162,6 +162,47 @@ def test_a_generation_is_saved_under_its_name_and_not_outside_the_store(world: W
     assert "Saved as first." in texts(app)
     card = list_sets()[0].card
     assert card is not None and card["config"] == flatten(job.config)
+    ran(app.button(key="save_set").click())
+    assert "Not saved: a set called first is here already." in texts(app)
+    ran(app.button(key="save_next").click())
+    assert "Saved as first-2." in texts(app)
+
+
+def test_names_tell_the_strength_and_are_unique_by_themselves(world: World) -> None:
+    app = page(count="12", steps="4", strength="0.35")
+    generated(app)
+    ran(app.button(key="save_set").click())
+    name = "fashion-mnist-supcon-0.35-12-seed0"
+    assert f"Saved as {name}." in texts(app)
+    assert f"--out {name}-2" in app.code[0].value
+    ran(control(app, "Seed").set_value(1))
+    generated(app)
+    ran(control(app, "Seed").set_value(0))
+    generated(app)
+    assert control(app, "Name of the sample set").value == f"{name}-2"
+
+
+def test_a_generation_outlives_tab_and_server_and_is_no_saved_set(world: World) -> None:
+    app = page(count="12", steps="4", seed="7")
+    first = generated(app)
+    kept = address(app)
+    assert kept["job"] == first.id
+    ran(control(app, "Seed").set_value(8))
+    second = generated(app)
+    world()  # another server: nothing is left in memory
+    again = page(**kept)
+    assert "12 images in 0.5 s, seed 7" in texts(again) and list_sets() == []
+    # A tab without that address, as a second one or after the first was closed.
+    other = page()
+    assert "Nothing generated yet" in texts(other)
+    box = control(other, "Generations of the last 7 days")
+    assert len(box.options) == 2 and "strength 0.1 · seed 8 · 12 images: " in box.options[0]
+    ran(box.select(second.id))
+    assert "12 images in 0.5 s, seed 8" in texts(other) and address(other) == {"job": second.id}
+    ran(other.button(key="use_job").click())
+    assert address(other) == kept | {"job": second.id, "seed": "8"}
+    gone = page(job="0123456789ab")
+    assert "not here any more" in texts(gone) and address(gone) == {}
 
 
 def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(world: World) -> None:
@@ -296,7 +337,7 @@ def test_more_than_a_thousand_images_become_a_background_run_with_what_was_typed
     ran(app.button(key="generate").click())
     ((task, config, name),) = launched
     assert (task.name, config.count, config.seed) == ("generate", 1001, 43)
-    assert name == "fashion-mnist-supcon-1001-seed43"
+    assert name == "fashion-mnist-supcon-0.1-1001-seed43"
 
 
 def dropped(app: AppTest, name: str, content: bytes) -> AppTest:
@@ -347,5 +388,5 @@ def test_a_data_set_that_contradicts_the_model_is_refused_at_the_click(
     app = page(count="4", steps="4")
     app.session_state["generate_settings"].put("dataset", "letters")
     ran(app.button(key="generate").click())
-    assert "live_job" not in app.session_state
+    assert app.session_state["live_job"] is None
     assert "letters does not fit the model fashion-mnist" in texts(app)

@@ -67,6 +67,7 @@ def workspace(cdp_home: Path) -> Path:
     (trash_dir() / "linked").symlink_to(paths.sets_dir() / "mine")
     cache.keep("scores", "new", np.zeros(100))
     cache.keep("scores", "old", np.zeros(100))
+    cache.keep("unsaved", "0123456789ab", {})
     os.utime(paths.cache_dir() / "scores/old.npy", (time.time() - 40 * DAY,) * 2)
     return cdp_home
 
@@ -76,7 +77,7 @@ def test_without_yes_nothing_is_deleted_and_the_sizes_are_said(workspace: Path) 
     found = clean()
     assert files() == before and not found["deleted"] and found["freed"] == 0
     entries = {part: value["entries"] for part, value in found["parts"].items()}
-    assert entries == {"cache": 2, "trash": 2, "checkpoints": 2}
+    assert entries == {"cache": 2, "unsaved": 1, "trash": 2, "checkpoints": 2}
     assert found["parts"]["checkpoints"]["bytes"] == 2000
     assert found["bytes"] == sum(part["bytes"] for part in found["parts"].values())
     text = CliRunner().invoke(app, ["clean"]).output
@@ -97,7 +98,7 @@ def test_with_yes_just_that_goes_and_sets_results_and_unfinished_runs_stay(works
     assert clean()["bytes"] == 0
 
 
-@pytest.mark.parametrize("part", ["cache", "trash", "checkpoints"])
+@pytest.mark.parametrize("part", ["cache", "unsaved", "trash", "checkpoints"])
 def test_a_part_can_be_chosen(workspace: Path, part: str) -> None:
     others = {name: value for name, value in clean()["parts"].items() if name != part}
     assert set(clean(f"--{part}", "--yes")["parts"]) == {part}
@@ -107,7 +108,7 @@ def test_a_part_can_be_chosen(workspace: Path, part: str) -> None:
 
 def test_only_what_is_old_enough_goes(workspace: Path) -> None:
     found = clean("--older-than", "30d", "--yes")
-    expected = {"cache": 1, "trash": 0, "checkpoints": 0}
+    expected = {"cache": 1, "unsaved": 0, "trash": 0, "checkpoints": 0}
     assert {part: value["entries"] for part, value in found["parts"].items()} == expected
     assert cache.load_array("scores", "new") is not None
     assert cache.load_array("scores", "old") is None

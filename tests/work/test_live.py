@@ -179,14 +179,16 @@ def test_a_sampler_that_ends_without_a_result_is_a_failure(make: Make) -> None:
     assert job.state == "failed"
 
 
-def test_finished_jobs_are_found_by_id_until_newer_ones_push_them_out(make: Make) -> None:
+def test_finished_jobs_stay_in_memory_until_newer_ones_push_them_to_the_disk(make: Make) -> None:
     engine = make(FakeLive(free=True), kept=2)
     jobs = []
     for _ in range(4):
         jobs.append(engine.submit(CONFIG))
         assert jobs[-1].wait(10)
-    until(lambda: engine.job(jobs[1].id) is None)
-    assert [engine.job(job.id) for job in jobs] == [None, None, jobs[2], jobs[3]]
+    until(lambda: engine.job(jobs[1].id) is not jobs[1])
+    assert [engine.job(job.id) is job for job in jobs] == [False, False, True, True]
+    again = engine.job(jobs[0].id)
+    assert again is not None and (again.state, len(again.frames), again.kept) == ("done", 5, True)
     assert engine.job("no such id") is None
 
 
@@ -195,7 +197,7 @@ def test_an_idle_engine_holds_no_frame_of_a_job_that_was_dropped(make: Make) -> 
     job = engine.submit(CONFIG)
     assert job.wait(10)
     job_id, frame = job.id, weakref.ref(job.frames[-1])
-    until(lambda: engine.job(job_id) is None)
+    until(lambda: job_id not in engine._jobs)
     del job
     until(lambda: gc.collect() >= 0 and frame() is None)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import streamlit as st
 
@@ -22,6 +23,7 @@ from cdp.config.generate import (
 )
 from cdp.data.presets import ALL_PRESETS, NOT_DECIDED
 from cdp.errors import InputError
+from cdp.ui.kit.address import any_text
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.settings import Settings, from_link
@@ -32,7 +34,17 @@ _EMPTY = {"dataset": "the model's own", "weak_model": "none"}
 """What a name that is left empty stands for."""
 
 Flat = Mapping[str, Any]
-Generation = Settings[GenerateConfig]
+
+
+@dataclass
+class Generation(Settings[GenerateConfig]):
+    """job: id of the generation on the page, which a reload and another tab find again."""
+
+    job: str = ""
+
+    def carry(self, before: Self) -> None:
+        """A link that names no generation leaves the one on the page."""
+        self.job = self.job or before.job
 
 
 def _relative(flat: Flat) -> bool:
@@ -76,7 +88,8 @@ def _when(name: str) -> Callable[[Flat], bool]:
 FORM: Form[Generation] = Form(
     config=GenerateConfig,
     prefix="generate",
-    state=Settings,
+    state=Generation,
+    params=(any_text("job", longest=20),),
     groups=(
         Group("What", ("model", "classes", ("count", "seed"), "dataset", "batch")),
         Group(

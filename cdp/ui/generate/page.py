@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shlex
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
+from cdp.config.fields import quoted
 from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
+from cdp.files.cache import UNSAVED_DAYS
 from cdp.tasks.generate_warnings import warnings
 from cdp.tasks.sources import dataset_of_generation
 from cdp.ui.experiment.doors import worth_link
+from cdp.ui.generate.earlier import earlier
 from cdp.ui.generate.form import FORM, Generation, controls, opened, restored
 from cdp.ui.generate.live import live
-from cdp.ui.generate.results import results, take_away
+from cdp.ui.generate.results import results, take_away, unique_name
 from cdp.ui.generate.runs import generation_runs
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.choices import Choices, read_choices
@@ -49,26 +51,39 @@ def generate_page() -> None:
         )
         return
     settings = opened(catalog)
+    job = _job(settings)
     warned(settings.notes)
     left, right = st.columns([4, 11], gap="large")
     with left:
         _left_column(settings, catalog)
     with right:
         with st.container():
-            _action(settings)
+            _action(settings, job)
         with st.container():
-            _right_column(settings, catalog)
+            earlier(settings, job)
+        with st.container():
+            _right_column(settings, job, catalog)
         generation_runs("Background runs")
     FORM.close(settings)
 
 
-def _job() -> Job | None:
-    """The last live generation of this session."""
+def _job(settings: Generation) -> Job | None:
+    """The generation on the page: one of this app, or one that is kept since. Its images are read
+    once a session."""
     job: Job | None = st.session_state.get(_JOB)
+    if job is None or job.id != settings.job:
+        job = engine().job(settings.job) if settings.job else None
+        st.session_state[_JOB] = job
+    if job is None and settings.job:
+        settings.notes.append(
+            f"job: {quoted(settings.job)} is not here any more: what nobody saves is kept for"
+            f" {UNSAVED_DAYS} days."
+        )
+        settings.job = ""
     return job
 
 
-def _action(settings: Generation) -> None:
+def _action(settings: Generation, job: Job | None) -> None:
     """Generate, or start a background run; where the settings do not fit together, why."""
     try:
         config = settings.config()
@@ -76,7 +91,7 @@ def _action(settings: Generation) -> None:
         st.button("Generate", type="primary", disabled=True, key="generate_off")
         not_ready(str(error), fit=False)
         return
-    job, live = _job(), config.count <= LIVE_LIMIT
+    live = config.count <= LIVE_LIMIT
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
         st.button(
             "Generate" if live else "Start background run",
@@ -95,11 +110,12 @@ def _start(settings: Generation) -> str:
     """With the settings at the click: one may have been typed that was not drawn yet."""
     config = settings.config()
     if config.count > LIVE_LIMIT:
-        launch.launch(TASKS["generate"], config, automatic_name(config))
+        launch.launch(TASKS["generate"], config, unique_name(config))
     else:
         # A contradiction is said now, not when the models are loaded.
         dataset_of_generation(config)
-        st.session_state[_JOB] = engine().submit(config)
+        job = st.session_state[_JOB] = engine().submit(config)
+        settings.job = job.id
     return ""
 
 
@@ -139,7 +155,7 @@ def _left_column(settings: Generation, catalog: Choices) -> None:
             below["Where"] = partial(_profile, config)
     controls(settings, catalog, beside, below)
     if config is not None:
-        words = [*FORM.command("generate", config), "--out", automatic_name(config)]
+        words = [*FORM.command("generate", config), "--out", unique_name(config)]
         command_fold("generate", shlex.join(words))
         link(
             "experiment",
@@ -150,21 +166,17 @@ def _left_column(settings: Generation, catalog: Choices) -> None:
     _restore_from_sheet(settings, catalog)
 
 
-def automatic_name(config: GenerateConfig) -> str:
-    """A name for the set that says what it is: ``fashion-mnist-supcon-1001-seed0``."""
-    model = Path(config.model).name
-    return f"{model}-{config.guidance.loss}-{config.count}-seed{config.seed}"
-
-
-def _right_column(settings: Generation, catalog: Choices) -> None:
-    """The last generation and what it came to, or what will stand here."""
-    job = _job()
+def _right_column(settings: Generation, job: Job | None, catalog: Choices) -> None:
+    """The generation on the page and what it came to, or what will stand here."""
     if job is None:
         _empty(settings, conditional=bool(catalog.class_names(settings.flat)))
         return
     if not job.over or job.frames or job.error:
         if job.over and settings.config_or_none() != job.config:
-            st.caption("The settings have changed since these images were made.")
+            with st.container(horizontal=True, vertical_alignment="center", key="other_settings"):
+                st.caption("Made with other settings than those on the form.", width="content")
+                use, given = "Use its settings", (job.config,)
+                st.button(use, key="use_job", type="tertiary", on_click=settings.use, args=given)
         entry = catalog.models.get(job.config.model)
         live(job, entry.classes if entry else ())
     else:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from cdp.config.generate import GenerateConfig, flatten, unflatten
-from cdp.data.limits import name_like
+from cdp.config.generate import GenerateConfig, automatic_name, flatten, unflatten
+from cdp.data.limits import MAX_LENGTH, name_like
 from cdp.data.npz import npz_bytes
+from cdp.errors import InputError
 from cdp.figures.generation import MEASURES, Measure, report_bars, report_rows
+from cdp.files.cache import UNSAVED_DAYS
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.frame import link
@@ -19,7 +21,9 @@ from cdp.ui.kit.tables import download, numbers, show_figure
 from cdp.ui.kit.words import plain
 from cdp.values.text import interval_text
 from cdp.values.types import Interval, LiveResult
+from cdp.work.launch import free_name
 from cdp.work.live import Job
+from cdp.work.registry import TASKS
 
 NOTES = {
     "agreement": (
@@ -36,6 +40,7 @@ NOTES = {
     ),
 }
 _SAVED, _UNLABELLED, _LABELLED = "saved_set", "saved_unlabelled", "labelled_set"
+_NEXT = "next_free_name"
 
 
 def results(job: Job) -> None:
@@ -110,12 +115,23 @@ def arm_of(job: Job, result: LiveResult, *, guided: bool) -> tuple[GenerateConfi
     return unflatten({"loss": "none", "strength": 0.0}, config), result.unguided
 
 
+def unique_name(config: GenerateConfig) -> str:
+    """A name for the set that says what it is, and that none has yet."""
+    return free_name(TASKS["generate"], name_like(automatic_name(config)))
+
+
 def take_away(job: Job) -> None:
     """Save and download controls of a job that is over and finished images."""
     result = job.result
     if result is None or not result.finished:
         return
     st.subheader("Keep it", anchor=False)
+    if job.kept:
+        st.caption(f"Unsaved, this generation stays on this page for {UNSAVED_DAYS} days.")
+    else:
+        st.warning(
+            "This generation could not be written to the disk: unsaved, it goes with the tab."
+        )
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep"):
         arm, arms = "Guided", ["Guided", "Unguided"]
         if result.unguided is not None:
@@ -123,25 +139,32 @@ def take_away(job: Job) -> None:
                 "Images", arms, default=arm, required=True, key=f"arm_{job.id}"
             )
         config, image = arm_of(job, result, guided=arm == "Guided")
-        # A model may be given as a path, of which only the last part is a name.
-        stem = name_like(
-            f"{Path(config.model).name}-{config.guidance.loss}-seed{config.seed}"[-80:]
-        )
+        stem = name_like(automatic_name(config))
         key = f"name_{job.id}_{arm}"
-        st.text_input("Name of the sample set", stem, key=key, max_chars=80, width=360)
+        # Once for each arm: the field keeps its text when that name is taken by the first save.
+        name = st.session_state.setdefault(f"free_{key}", unique_name(config))
+        st.text_input("Name of the sample set", name, key=key, max_chars=MAX_LENGTH, width=420)
 
-        def save() -> str:
-            """Under the name that stands in the field at the click."""
-            from cdp.data.sets import save_set
+        def save(given: str = "") -> str:
+            """Under a name, else the one that stands in the field at the click."""
+            from cdp.data.sets import is_saved, save_set
             from cdp.tasks.batches import set_card
 
-            name = st.session_state[key].strip()
+            name = given or st.session_state[key].strip()
+            if is_saved(name):
+                st.session_state[_NEXT] = key, free_name(TASKS["generate"], name)
+                raise InputError(f"a set called {name} is here already")
             new = save_set(name, image, result.label, set_card(config))
             st.session_state[_UNLABELLED] = job.id, new.name
             return f"Saved as {new.name}."
 
         st.button("Save sample set", key="save_set", on_click=attempt, args=(_SAVED, save))
-    tell(_SAVED, gallery=True)
+    with st.container():
+        tell(_SAVED, gallery=True)
+        of, other = st.session_state.pop(_NEXT, ("", ""))
+        if of == key:
+            again = _SAVED, partial(save, other)
+            st.button(f"Save as {plain(other)}", key="save_next", on_click=attempt, args=again)
     if result.label is None:
         _offer_labels(job)
     with st.container(horizontal=True, key="downloads"):
