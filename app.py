@@ -1,27 +1,46 @@
 """Page frame and navigation, nothing else. Start it with ``make app``."""
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from cdp.ui import STYLE
 from cdp.ui.kit.frame import usable_home
 
-st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
+MENU_PX = 200
+
+
+def _page(name: str, title: str, icon: str, *, default: bool = False) -> StreamlitPage:
+    path = f"pages/{name}.py"
+    return st.Page(path, title=title, icon=f":material/{icon}:", default=default)
+
+
+st.set_page_config(
+    page_title="Contrastive-DP Studio",
+    layout="wide",
+    initial_sidebar_state=MENU_PX,
+    menu_items={},
+)
 st.html(STYLE)
 chosen = st.navigation(
-    [
-        st.Page("pages/home.py", title="Home", default=True),
-        st.Page("pages/experiment.py", title="Experiment"),
-        st.Page("pages/generate.py", title="Generate"),
-        st.Page("pages/gallery.py", title="Gallery"),
-        st.Page("pages/explore.py", title="Explore"),
-        st.Page("pages/train.py", title="Train"),
-        st.Page("pages/evaluate.py", title="Evaluate"),
-        st.Page("pages/compare.py", title="Compare"),
-        st.Page("pages/lab.py", title="Attack lab"),
-        st.Page("pages/theory.py", title="Theory"),
-        st.Page("pages/data.py", title="Your data"),
-    ],
-    position="top",
+    {
+        "": [_page("home", "Home", "home", default=True)],
+        "Make": [
+            _page("generate", "Generate", "auto_awesome"),
+            _page("gallery", "Gallery", "photo_library"),
+            _page("data", "Your data", "folder_open"),
+        ],
+        "Look": [
+            _page("explore", "Explore", "scatter_plot"),
+            _page("lab", "Attack lab", "biotech"),
+        ],
+        "Train": [_page("train", "Train", "model_training")],
+        "Judge": [
+            _page("experiment", "Experiment", "experiment"),
+            _page("evaluate", "Evaluate", "shield"),
+            _page("compare", "Compare", "balance"),
+        ],
+        "Learn": [_page("theory", "Theory", "functions")],
+    }
 )
 usable_home()
 jobs = st.container()  # in the same place of every page
@@ -30,7 +49,9 @@ try:
     chosen.run()
 finally:
     # Here, as a fresh server has painted its first page before what this needs is imported.
+    from cdp.ui.components.menu import closing_menu
     from cdp.ui.kit.jobs import strip
 
     with jobs:
         strip()
+    closing_menu()

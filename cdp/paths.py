@@ -56,8 +56,10 @@ def home_problem() -> str:
 
 
 def example_dir() -> Path:
-    """The records of the shipped example study, laid out as the user's folder; read only."""
-    return ASSETS / "study"
+    """The records of the example study, laid out as the user's folder; read only. The environment
+    variable CDP_EXAMPLE names others, or an empty folder for none."""
+    given = os.environ.get("CDP_EXAMPLE")
+    return Path(given).expanduser() if given else ASSETS / "study"
 
 
 def datasets_dir() -> Path:

@@ -1,8 +1,8 @@
-"""What this is for, in three sentences, and the way in."""
+"""What this is, the answer so far, and the way in."""
 
-from cdp.ui.home import purpose, store
+from cdp.ui.home import opening, store
 from cdp.ui.kit.frame import framed
 
 framed()
-purpose()
+opening()
 store()

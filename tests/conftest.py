@@ -42,6 +42,12 @@ def _forked(forks: Forked, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _no_example(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The shipped example study is of the product; a test that is about one brings its own."""
+    os.environ["CDP_EXAMPLE"] = str(tmp_path_factory.mktemp("no-example"))
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _unsynced() -> None:
     """Files are not forced to the disk one by one: no test cuts the power, and there would be tens
     of thousands, of milliseconds each."""

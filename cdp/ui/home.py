@@ -1,81 +1,220 @@
-"""The first page: what the studio is for, and what is in its store. What the store takes is
-imported when it is read, so that a fresh server has painted the rest by then."""
+"""The first page: the answer so far, the way through the studio with what is there already, and
+what was worked on last. What needs the store is imported when it is read, so that a fresh server
+has painted the rest by then."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from cdp.ui.kit.frame import link
+from cdp.ui.kit.markup import Html, image, line, tag
 
 if TYPE_CHECKING:
-    from cdp.ui.kit.choices import Choices
+    from cdp.config.experiment import ExperimentConfig
+    from cdp.data.sets import SetEntry
+    from cdp.values.experiment import ExperimentResult
     from cdp.work.records import Run
 
+RECENT = 3
+"""Sets, trainings and experiments of the last days, of each."""
+MOST_ARMS = 4
+"""Arms of which images are shown beside the finding."""
+WIDE = 1040
+"""Pixels that text, chart and cards take at most, so that lines can be read."""
+STEPS = (
+    ("Make", "generate", "auto_awesome", "Steer the sampler, guided beside unguided"),
+    ("Look", "explore", "scatter_plot", "See how well the classes can be told apart"),
+    ("Train", "train", "model_training", "Train robust classifiers on real and synthetic"),
+    ("Judge", "experiment", "experiment", "Compare arms over seeds, to a verdict"),
+)
 
-def purpose() -> None:
-    """What this is for, and the way in."""
+
+def opening() -> None:
+    """What this is, and the one thing to do."""
     st.title("Contrastive-DP Studio", anchor=False)
-    with st.container(width=680):
+    with st.container(width=760, gap="small"):
         st.markdown(
             "Does guiding a diffusion model make its images better training data for a robust"
-            " classifier, and at which setting? Steer the sampler with a contrastive loss, watch"
-            " guided images appear beside unguided ones **from the same noise**, and read what"
-            " changed, each figure with its interval. Then train robust classifiers with and"
-            " without these images, evaluate them with AutoAttack, and compare."
+            " classifier, and at which setting? Make images, train on them, attack, and read the"
+            " answer with its error bars."
         )
-        if st.button("Go to Generate", type="primary", key="to_generate"):
-            st.switch_page("pages/generate.py")
-        for page, title in (
-            ("experiment", "Is it worth it? From the question to a verdict in one click"),
-            ("train", "Train a robust classifier"),
-            ("evaluate", "Evaluate one"),
-            ("lab", "Attack single images by hand"),
-            ("theory", "Why it should help: the theory"),
-            ("data", "Bring your own data"),
-        ):
-            link(page, title)
+        with st.container(horizontal=True, vertical_alignment="center", key="home_actions"):
+            if st.button("Ask it with an experiment", type="primary", key="to_experiment"):
+                st.switch_page("pages/experiment.py")
+            link("generate", "Make images")
+            link("theory", "Why it should help")
 
 
 def store() -> None:
-    """What is here to work with; reads cards and names only."""
+    """The answer, the steps and what was worked on last; reads cards, names and results only."""
     from cdp.data.sets import list_sets
+    from cdp.experiments.begin import KIND
     from cdp.ui.kit.choices import read_choices
-    from cdp.work.records import list_runs
+    from cdp.work.records import list_runs, shipped_runs
 
-    catalog, sets = read_choices(), [entry.name for entry in list_sets()]
-    st.subheader("In the store", anchor=False)
-    with st.container(width=680):
-        lines = rows(catalog, sets, list_runs())
-        st.markdown("\n".join(f"- **{title}**: {text}" for title, text in lines))
-        if sets:
-            link("gallery", "See the sample sets in the gallery")
-        if not catalog.models:
+    runs, sets = list_runs(), list_sets()
+    asked = [run for run in runs if run.kind == KIND]
+    shipped = [run for run in shipped_runs() if run.kind == KIND]
+    with st.container(width=WIDE, gap="medium"):
+        _answer([*shipped, *asked])
+        _workflow(sets, runs)
+        _recent(sets, [run for run in runs if run.kind == "train"], asked)
+        if not read_choices().models:
             st.warning(
                 "No diffusion model is here yet. Train one with `python -m cdp pretrain`, or run"
                 " `python -m cdp doctor` to see what is missing."
             )
 
 
-def rows(catalog: Choices, sets: Sequence[str], runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """(what, which) for models, encoders, data, sets, trainings and evaluations."""
-    from cdp.values.text import listed
+def _answer(runs: Sequence[Run]) -> None:
+    """The example study's finding, or that of the newest experiment where none is shipped: in a
+    sentence, as a chart, and the images that it is about."""
+    chosen = next((known for run in runs if (known := _result(run))), None)
+    with st.container(border=True, key="home_answer"):
+        if chosen is None:
+            st.html(_question())
+            return
+        run, config, result = chosen
+        from cdp.ui.experiment.live import verdict_html
+        from cdp.ui.experiment.views import main_chart
 
-    names = {name for dataset in catalog.encoders for name in catalog.guides(dataset)}
-    encoders = sorted({catalog.titles.get(name, name) for name in names})
+        st.html(verdict_html(run, result), width="stretch")
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            main_chart(run, result, key="home")
+        with right:
+            _images(config, result)
+            link("experiment", "All arms, images and numbers", experiment=run.id)
 
-    def count(kind: str, page: str) -> str:
+
+def _result(run: Run) -> tuple[Run, ExperimentConfig, ExperimentResult] | None:
+    """What a finished experiment came to; None where it has no verdict that can be read."""
+    from cdp.config.experiment import ExperimentConfig
+    from cdp.errors import CdpError
+    from cdp.ui.experiment.live import result_now
+
+    if run.state != "finished" or not isinstance(run.config, ExperimentConfig):
+        return None
+    try:
+        result = result_now(run, run.config)
+    except CdpError:
+        return None
+    return (run, run.config, result) if result.verdict else None
+
+
+def _question() -> Html:
+    """Where the finding will stand."""
+    return tag(
+        "div",
+        tag("p", "Nobody has asked it on this machine yet.", cls="cdp-headline cdp-open"),
+        tag(
+            "p",
+            "An experiment makes images with and without guidance, trains a robust classifier on"
+            " each over several seeds, attacks them all, and says here which is better and how sure"
+            " that is.",
+        ),
+        cls="cdp-said",
+    )
+
+
+def _images(config: ExperimentConfig, result: ExperimentResult) -> None:
+    """A row of images for some of the arms, from the same noise."""
+    from cdp.ui.experiment.views import first_images, rows_html
+
+    images = dict(list(first_images(result).items())[:MOST_ARMS])
+    if images:
+        st.html(tag("div", "The same noise in every arm", cls="cdp-quiet"))
+        st.html(rows_html(images, {}), width="stretch")
+
+
+def _workflow(sets: Sequence[SetEntry], runs: Sequence[Run]) -> None:
+    """The four steps, each with what is there already."""
+    there = dict(zip((name for name, *_ in STEPS), _counts(sets, runs), strict=True))
+    with st.container(horizontal=True, key="home_steps", gap="small"):
+        for number, (name, page, icon, about) in enumerate(STEPS, 1):
+            with st.container(border=True, key=f"home_step_{page}", gap=None, width="stretch"):
+                link(page, f"{number}. {name}", icon)
+                st.html(tag("div", line(about), line(there[name], "cdp-quiet"), cls="cdp-step"))
+
+
+def _counts(sets: Sequence[SetEntry], runs: Sequence[Run]) -> list[str]:
+    """What is there of each step."""
+    from cdp.ui.kit.choices import read_choices
+    from cdp.values.text import counted
+
+    def made(kind: str, noun: str) -> str:
         over = [run.over for run in runs if run.kind == kind]
-        going = f", {over.count(False)} in progress" * (False in over)
-        return f"{len(over):,}{going}" if over else f"none yet, the first comes from {page}"
+        going = f", {over.count(False)} at work" * (False in over)
+        return f"{counted(len(over), noun)}{going}" if over else f"no {noun} yet"
 
+    datasets, known = read_choices().datasets, len(sets)
     return [
-        ("Diffusion models", listed(catalog.models) or "none"),
-        ("Encoders that can guide", listed(encoders) or "none"),
-        ("Data sets", listed(catalog.datasets) or "none"),
-        ("Saved sample sets", listed(sets) or "none yet, the first comes from Generate"),
-        ("Training runs", count("train", "Train")),
-        ("Evaluations", count("evaluate", "Evaluate")),
+        counted(known, "saved set") if known else "no saved set yet",
+        f"{counted(len(datasets), 'data set')} of real images" if datasets else "no real images",
+        made("train", "training"),
+        f"{made('experiment', 'experiment')}, {made('evaluate', 'evaluation')}",
     ]
+
+
+def _recent(sets: Sequence[SetEntry], trainings: Sequence[Run], asked: Sequence[Run]) -> None:
+    """The newest sets as pictures, trainings and experiments as numbers; nothing on a first
+    visit."""
+    draws: list[tuple[str, Callable[[], None]]] = []
+    newest = sorted(sets, key=lambda entry: str((entry.card or {}).get("created")), reverse=True)
+    whole = [entry for entry in newest if not entry.error][:RECENT]
+    if whole:
+        draws.append(("Newest sets", lambda: _newest_sets(whole)))
+    if trainings:
+        draws.append(("Newest trainings", lambda: _newest_trainings(trainings[:RECENT])))
+    if asked:
+        draws.append(("Newest experiments", lambda: _newest_experiments(asked[:RECENT])))
+    if draws:
+        for place, (title, draw) in zip(st.columns(len(draws), gap="large"), draws, strict=True):
+            with place:
+                st.subheader(title, anchor=False)
+                draw()
+
+
+def _newest_sets(entries: Sequence[SetEntry]) -> None:
+    from cdp.errors import InputError
+    from cdp.ui.gallery.entries import GalleryLine
+    from cdp.ui.gallery.parts import OPEN, facts, thumbnail
+    from cdp.ui.kit.images import data_url
+
+    for entry in entries:
+        try:
+            picture = data_url(thumbnail(entry.folder))
+        except (InputError, OSError):
+            continue  # the gallery says what is wrong with it
+        alt = f"first images of {entry.name}, one of each class"
+        text = facts(GalleryLine(entry))
+        with st.container(gap=None, key=f"home_set_{entry.name}"):
+            link("gallery", entry.name, "photo_library", **{OPEN: entry.name})
+            st.html(tag("div", image(picture, alt), line(text, "cdp-small"), cls="cdp-recent"))
+
+
+def _newest_trainings(runs: Sequence[Run]) -> None:
+    from cdp.results.reached import reached_of
+    from cdp.ui.kit.runlist import run_bar
+    from cdp.ui.train.runs import accuracy_line, epoch_line
+
+    for run in runs:
+        now = reached_of(run)
+        with st.container(gap=None, key=f"home_run_{run.id}"):
+            link("train", run.name, "model_training", run=run.id)
+            text = accuracy_line(now) or epoch_line(run, now)
+            st.html(tag("div", line(text, "cdp-small"), run_bar(run), cls="cdp-recent"))
+
+
+def _newest_experiments(runs: Sequence[Run]) -> None:
+    from cdp.ui.kit.runlist import run_bar, state_line
+
+    for run in runs:
+        verdict = str((run.result or {}).get("verdict") or "").partition(": ")[0]
+        with st.container(gap=None, key=f"home_run_{run.id}"):
+            link("experiment", run.name, "experiment", experiment=run.id)
+            text = line(verdict or state_line(run), "cdp-small")
+            st.html(tag("div", text, run_bar(run), cls="cdp-recent"))

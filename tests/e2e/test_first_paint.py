@@ -51,7 +51,8 @@ def test_the_first_page_is_painted_within_two_seconds(unvisited: Server, browser
         tab = context.new_page()
         begin = time.monotonic()
         tab.goto(unvisited.url)
-        expect(tab.get_by_role("button", name="Go to Generate")).to_be_visible(timeout=SLOW_MS)
+        button = tab.get_by_role("button", name="Ask it with an experiment")
+        expect(button).to_be_visible(timeout=SLOW_MS)
         times.append(time.monotonic() - begin)
         context.close()
         if times[-1] < PAINT_SECONDS:
@@ -59,7 +60,28 @@ def test_the_first_page_is_painted_within_two_seconds(unvisited: Server, browser
     assert min(times) < PAINT_SECONDS, times
 
 
-def test_the_first_page_leads_to_generate(unvisited: Server, page: Page) -> None:
+def test_the_first_page_leads_to_the_experiment_and_to_generate(
+    unvisited: Server, page: Page
+) -> None:
     open_page(page, unvisited, "/")
-    page.get_by_role("button", name="Go to Generate").click()
+    expect(page.get_by_text("Nobody has asked it on this machine yet")).to_be_visible()
+    page.get_by_role("button", name="Ask it with an experiment").click()
+    expect(page.get_by_role("heading", name="Experiment", level=1)).to_be_visible(timeout=SLOW_MS)
+    page.go_back()
+    page.get_by_role("link", name="Make images").click()
     expect(generate_button(page)).to_be_visible(timeout=SLOW_MS)
+
+
+def test_the_menu_groups_the_pages_and_closes_after_a_choice_where_it_lies_over_them(
+    unvisited: Server, browser: Browser
+) -> None:
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
+    open_page(tab, unvisited, "/")
+    tab.get_by_role("button", name="Expand sidebar").click()
+    menu = tab.get_by_role("navigation", name="App pages")
+    for group in ("Make", "Look", "Judge", "Learn"):
+        expect(menu.get_by_text(group, exact=True)).to_be_visible()
+    menu.get_by_role("link", name="Theory").click()
+    expect(tab.get_by_role("heading", name="Theory", level=1)).to_be_visible(timeout=SLOW_MS)
+    expect(menu.get_by_role("link", name="Theory")).not_to_be_in_viewport()
+    tab.close()

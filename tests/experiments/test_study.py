@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cdp import paths
 from cdp.config.generate import GenerateConfig
 from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError, MissingError
@@ -34,7 +35,7 @@ __all__ = ["fast", "here", "home"]
 def shipped(fast: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> study.Study:
     """An experiment of which the records are shipped; the workspace is an empty one by now."""
     target = tmp_path / "assets" / "study"
-    monkeypatch.setattr("cdp.paths.example_dir", lambda: target)
+    monkeypatch.setenv("CDP_EXAMPLE", str(target))
     monkeypatch.setattr(study, "EXAMPLES", {"trial"})
     arms = ARMS | {"unguided": {"generate": {"preset": "unguided", "count": 100, "steps": 2}}}
     experiment = config(arms=arms, seeds=[0, 1], name="trial")
@@ -104,7 +105,10 @@ def test_every_experiment_of_the_study_can_be_asked(monkeypatch: pytest.MonkeyPa
     assert len(set(names)) == len(names) > 20
 
 
-def test_the_document_is_what_the_shipped_records_say(cdp_home: Path) -> None:
+def test_the_document_is_what_the_shipped_records_say(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDP_EXAMPLE", str(paths.ASSETS / "study"))
     known = [study.read_study(path) for path in sorted(study.STUDIES.glob("*.yaml"))]
     assert study.DOCUMENT.read_text(encoding="utf-8") == study.document(known)
 

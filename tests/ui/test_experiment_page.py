@@ -275,7 +275,7 @@ def test_an_example_is_shown_where_nothing_is_yet_and_offers_no_change(
     cdp_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trained()
-    monkeypatch.setattr("cdp.paths.example_dir", lambda: cdp_home)
+    monkeypatch.setenv("CDP_EXAMPLE", str(cdp_home))
     monkeypatch.setenv("CDP_HOME", str(tmp_path / "empty"))
     app = page()
     assert "Example, read only" in texts(app)

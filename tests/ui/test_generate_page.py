@@ -68,14 +68,6 @@ def generated(app: AppTest) -> Job:
     return job
 
 
-def test_home_says_what_it_is_for_and_leads_to_generate(world: World) -> None:
-    app = ran(AppTest.from_file(APP, default_timeout=30))
-    assert "Does guiding a diffusion model make its images better training data" in texts(app)
-    assert "**Saved sample sets**: none yet" in texts(app)
-    ran(app.button(key="to_generate").click())
-    assert app.title[0].value == "Generate"
-
-
 def test_without_a_model_both_pages_say_how_to_get_one(world: World) -> None:
     world(catalog=Choices())
     assert "python -m cdp pretrain" in texts(ran(AppTest.from_file(APP, default_timeout=30)))

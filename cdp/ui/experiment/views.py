@@ -37,12 +37,11 @@ def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> 
 
     known = figures.measured(result)
     if known:
-        first = result.objective[0] if result.objective[0] in known else known[0]
-        varied = [name for name in figures.factors(result) if _tried(result, name)]
+        varied = _varied(result)
         st.subheader(_question(varied), anchor=False)
+        first = _first_figure(result, known)
         figure = _choose("Figure", known, first, figures.FIGURES, f"experiment_figure_{run.id}")
-        drawn = (figures.dose_response if varied else figures.arm_points)(result, figure)
-        _chart(drawn, f"dose_{run.id}_{figure}", result.verdict)
+        _dose(run, result, figure, key="dose")
         if len(varied) > 1:
             _heat(run, result, varied, figure)
         if len(result.objective) > 1 and set(result.objective) <= set(known):
@@ -61,6 +60,33 @@ def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> 
         )
     for note in result.notes:
         st.caption(plain(note))
+
+
+def main_chart(run: Run, result: ExperimentResult, *, key: str) -> None:
+    """What the verdict rests on: the objective against the setting that was varied."""
+    from cdp.figures.experiment import measured
+    from cdp.ui.components.chart import load_plotly
+
+    if known := measured(result):
+        _dose(run, result, _first_figure(result, known), key=key)
+        load_plotly()
+
+
+def _first_figure(result: ExperimentResult, known: Sequence[str]) -> str:
+    return result.objective[0] if result.objective[0] in known else known[0]
+
+
+def _varied(result: ExperimentResult) -> list[str]:
+    from cdp.figures.experiment import factors
+
+    return [name for name in factors(result) if _tried(result, name)]
+
+
+def _dose(run: Run, result: ExperimentResult, figure: str, *, key: str) -> None:
+    from cdp.figures import experiment as figures
+
+    draw = figures.dose_response if _varied(result) else figures.arm_points
+    _chart(draw(result, figure), f"{key}_{run.id}_{figure}", result.verdict)
 
 
 def _tried(result: ExperimentResult, name: str) -> bool:
