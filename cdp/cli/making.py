@@ -62,6 +62,7 @@ def generate(
     from cdp.data.presets import preset_flat
     from cdp.tasks.generate import generate_set
     from cdp.tasks.generate_warnings import warnings
+    from cdp.tasks.train_data import few_for_training
     from cdp.work.session import Session
 
     base = unflatten(preset_flat(preset_name))
@@ -69,6 +70,8 @@ def generate(
     latest: list[Progress] = []
     for note in warnings(config, conditional=_conditional(config)).values():
         say(f"note: {note}")
+    if few := few_for_training(config.count):
+        say(f"note: {few}")
 
     with interruptible() as should_stop, ProgressLine("images") as line:
 

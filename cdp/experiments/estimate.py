@@ -4,14 +4,12 @@ see."""
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from cdp.config.evaluate import EvaluateConfig
 from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig
-from cdp.config.pretrain import PretrainConfig
-from cdp.config.train import TrainConfig
+from cdp.config.knobs import Frozen
 from cdp.data.registry import dataset_info
 from cdp.errors import CdpError, InputError
 from cdp.experiments.cells import read_cells, reported_value
@@ -19,27 +17,12 @@ from cdp.experiments.content import Here, generated_content
 from cdp.experiments.crew import measured
 from cdp.experiments.plan import Cell, cells, is_alone, require_possible
 from cdp.experiments.search import trial_count
+from cdp.results.cost import Pace
 from cdp.statistics.significance import power_of
 from cdp.statistics.verdicts import LEAST_A_CLASS
-from cdp.values.text import bytes_text, counted, rough_duration
-from cdp.work.cost import network_calls
-from cdp.work.records import Run
+from cdp.values.text import bytes_text, counted, range_text
 from cdp.work.slots import core_count
 
-START_SECONDS = 6.0
-"""A process until it works: Python, torch, networks."""
-ASSUMED = {
-    "pretrain": (0.05, 0.4),
-    "generate": (0.0005, 0.004),
-    "train": (0.004, 0.03),
-    "evaluate": (0.0004, 0.004),
-}
-"""Seconds an optimiser step of a diffusion model, an image and sampler step, an optimiser step and
-attack step of a batch, and an image and attack step, from a fast processor's to a slow one's, where
-nothing was measured here yet."""
-LEAST_SECONDS = 1.0
-NEWEST = 20
-"""Runs of a kind that the machine is judged by."""
 RUN_BYTES = 15_000_000
 """A training of the small network with its checkpoints, and its evaluation."""
 SEED_SPREAD, IMAGE_SHARE = 0.01, 0.3
@@ -67,10 +50,8 @@ class Estimate:
 
     @property
     def cost_sentence(self) -> str:
-        """ "About 6 to 9 min and 120 MB, by ...; 4 of 30 pieces are here already."."""
-        low, high = (rough_duration(end).removeprefix("about ") for end in self.seconds)
-        unit = high.rpartition(" ")[2]
-        time = low if low == high else f"{low.removesuffix(f' {unit}')} to {high}"
+        """ "6 to 9 min and 120 MB, from ...; 4 of 30 pieces are here already."."""
+        time = range_text(*self.seconds)
         here = f" {self.here} of {counted(self.pieces, 'piece')} of work are here already." * bool(
             self.here
         )
@@ -78,7 +59,7 @@ class Estimate:
             return (
                 f"Nothing is left to compute: all {counted(self.pieces, 'piece')} of work are here."
             )
-        return f"About {time} and {bytes_text(self.disk)}, by {self.basis}.{here}"
+        return f"{time[0].upper()}{time[1:]} and {bytes_text(self.disk)}, {self.basis}.{here}"
 
     @property
     def power_sentence(self) -> str:
@@ -95,16 +76,12 @@ class Estimate:
         return f"Differences of about {100 * self.visible:.1f} points can be seen ({self.spread})."
 
 
-Rates = dict[str, list[tuple[float, float]]]
-"""By kind of work, of runs here: units and seconds a unit, the newest first."""
-
-
 def estimate(config: ExperimentConfig) -> Estimate:
     """For the arms that are known beforehand, and of a search for as many as it may try. Needs no
     torch. Raises InputError where an arm cannot be."""
     require_possible(config)
     here, networks = Here(), dict[tuple[str, ...], str]()
-    rates = _observed(here.runs)
+    pace = Pace(here.runs)
     low = high = 0.0
     pieces = found = disk = 0
     planned = [replace(cell, arm="") for cell in cells(config)]
@@ -112,7 +89,7 @@ def estimate(config: ExperimentConfig) -> Estimate:
         planned += _trials(config)
     counted_already: set[str] = set()  # what several arms share is made once
     for cell in planned:
-        for kind, what, units, is_here in _pieces(config, cell, here, networks):
+        for kind, what, work, is_here in _pieces(config, cell, here, networks):
             if what in counted_already:
                 continue
             counted_already.add(what)
@@ -120,7 +97,7 @@ def estimate(config: ExperimentConfig) -> Estimate:
             if is_here:
                 found += 1
                 continue
-            least, most = _range(rates, kind, units)
+            least, most = pace.of_kind(kind, work)
             low, high = low + least, high + most
             disk += _bytes(config, cell) if kind == "generate" else RUN_BYTES * (kind == "train")
     for model in {cell.pretrain for cell in planned if cell.pretrain is not None}:
@@ -128,13 +105,13 @@ def estimate(config: ExperimentConfig) -> Estimate:
         if here.model(model):
             found += 1
             continue
-        least, most = _range(rates, "pretrain", _units(model))
+        least, most = pace.of_kind("pretrain", model)
         low, high, disk = low + least, high + most, disk + RUN_BYTES
     children = _children()
     basis = (
-        f"{counted(sum(map(len, rates.values())), 'run')} on this machine"
-        if rates
-        else "an assumption, as nothing was measured here yet"
+        f"from {counted(pace.runs, 'run')} here"
+        if pace.runs
+        else "as measured on other machines, as nothing was measured here yet"
     )
     visible, spread = _visible(config, here)
     seconds, alone = (low / children, high / children), is_alone(config)
@@ -153,8 +130,8 @@ def _trials(config: ExperimentConfig) -> list[Cell]:
 
 def _pieces(
     config: ExperimentConfig, cell: Cell, here: Here, networks: dict[tuple[str, ...], str]
-) -> Iterable[tuple[str, str, float, bool]]:
-    """Kind, what names it, units and whether it is here, of each piece of work of a cell. networks:
+) -> Iterable[tuple[str, str, Frozen, bool]]:
+    """Kind, what names it, settings and whether it is here, of each piece of work of a cell. networks:
     what is known of them, each of which is read once."""
     name: str | None = cell.saved
     if cell.generate is not None:
@@ -169,66 +146,21 @@ def _pieces(
         except CdpError:
             name = None
         what = f"{cell.arm} {cell.learner} {cell.pretrain!r} {cell.generate!r}"
-        yield "generate", what, _units(cell.generate), name is not None
+        yield "generate", what, cell.generate, name is not None
     if config.stage == "samples":
         return
     known = not cell.synthetic or (bool(name) and not (cell.select or cell.pseudo_label))
     asked = cell.training(name or "a-set" if cell.synthetic else "")
     run = here.training(asked) if known else None
     trained = run is not None and run.state == "finished"
-    yield "train", f"train {cell!r}", _units(asked), trained
+    yield "train", f"train {cell!r}", asked, trained
     if config.stage == "train":
         return
     evaluated = None
     if run is not None and trained:
         evaluated = here.evaluation(cell.evaluation(run.id), run.ended or run.created)
     done = evaluated is not None and evaluated.state == "finished"
-    yield "evaluate", f"evaluate {cell!r}", _units(cell.evaluate), done
-
-
-def _units(config: object) -> float:
-    """Optimiser steps of a diffusion model; images times network calls; optimiser steps times attack
-    steps; images times attack steps."""
-    if isinstance(config, PretrainConfig):
-        return config.steps * config.batch / 128
-    if isinstance(config, GenerateConfig):
-        return config.count * network_calls(config)
-    if isinstance(config, TrainConfig):
-        steps = config.steps or 300 * (config.epochs or 1)
-        return steps * (config.pgd_steps + 2) * config.batch / 128
-    assert isinstance(config, EvaluateConfig)
-    per_image = {"quick": 10, "pgd": 2 * config.steps * config.restarts}.get(config.attack, 3000)
-    return (config.images or 10_000) * per_image
-
-
-def _observed(runs: Sequence[Run]) -> Rates:
-    """Of the work itself, without the start of its process; what took less than a second tells
-    nothing."""
-    rates: Rates = {}
-    for run in runs:
-        done = run.progress
-        if run.state == "finished" and done and done.count and run.kind in ASSUMED:
-            share = (done.done - done.resumed_from) / done.count
-            if done.seconds > LEAST_SECONDS and share > 0 and run.config is not None:
-                units = _units(run.config) * share
-                rates.setdefault(run.kind, []).append((units, done.seconds / units))
-    return {kind: seen[:NEWEST] for kind, seen in rates.items()}
-
-
-def _range(rates: Rates, kind: str, units: float) -> tuple[float, float]:
-    """Seconds that so much work takes, from .. to: the middle half of what was seen here, by the
-    work that it did."""
-    low, high = ASSUMED[kind]
-    if seen := sorted(rates.get(kind, ()), key=lambda one: one[1]):
-        total, passed, low = sum(units for units, _ in seen), 0.0, 0.0
-        for count, rate in seen:
-            passed += count
-            low = low or (rate if passed >= total / 4 else 0.0)
-            if passed >= 3 * total / 4:
-                high = rate
-                break
-        low, high = 0.8 * low, 1.2 * high
-    return START_SECONDS / 2 + units * low, START_SECONDS + units * high
+    yield "evaluate", f"evaluate {cell!r}", cell.evaluate, done
 
 
 def _children() -> int:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from cdp.config.choices import ARCHITECTURES
+from cdp.config.knobs import parse
+from cdp.config.presets import TRAIN_PRESETS
 from cdp.config.train import TrainConfig
 from cdp.data.fitting import Fit, fit, labelling_of
 from cdp.data.registry import load_split
@@ -221,18 +223,57 @@ def _of_images(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
     for source in prepared.sets:
         if note := source.get("labels"):
             yield str(note)
-    seen = (
-        config.total_steps(prepared.mixture(config).steps_per_epoch)
-        * config.synthetic_per_batch
-        / prepared.synthetic
-    )
-    if seen > MANY_REPEATS:
+    wanted = images_wanted(config, prepared.mixture(config).steps_per_epoch)
+    if prepared.synthetic < wanted:
+        seen = MANY_REPEATS * wanted / prepared.synthetic
         what = "further real" if config.further_real else "synthetic"
         yield (
-            f"Each of the {prepared.synthetic} {what} images is seen about {seen:.0f} times, so the"
-            f" network may learn them by heart: take more {what} images, or lower fraction or"
-            f" {'steps' if config.steps is not None else 'epochs'}"
+            f"Each of the {prepared.synthetic:,} {what} images is seen about {seen:,.0f} times, so"
+            f" the network may learn them by heart: take {wanted:,} {what} images or more, or lower"
+            f" fraction or {'steps' if config.steps is not None else 'epochs'}"
         )
+
+
+def images_wanted(config: TrainConfig, steps_per_epoch: int) -> int:
+    """Synthetic images of which a training sees none more than ``MANY_REPEATS`` times."""
+    drawn = config.total_steps(steps_per_epoch) * config.synthetic_per_batch
+    return -(-drawn // MANY_REPEATS)
+
+
+def too_few(config: TrainConfig) -> int:
+    """How many synthetic images a training wants, where its sets have fewer; else 0, also where they
+    cannot be opened."""
+    if not config.sets or not config.synthetic_per_batch:
+        return 0
+    try:
+        prepared = prepare(config)
+    except (CdpError, OSError):
+        return 0
+    wanted = images_wanted(config, prepared.mixture(config).steps_per_epoch)
+    return wanted if prepared.synthetic < wanted else 0
+
+
+def wanted_by_presets() -> dict[str, int]:
+    """The same for the trainings on offer, by title; without those whose length is in epochs, which
+    depends on the data set."""
+    some = {"synthetic": ["some"]}
+    configs = {
+        entry.title: parse(TrainConfig, entry.flat | some) for entry in TRAIN_PRESETS.values()
+    }
+    return {title: images_wanted(c, 0) for title, c in configs.items() if c.steps is not None}
+
+
+def few_for_training(count: int) -> str:
+    """How many images the trainings on offer want, where a set of ``count`` has fewer; "" where it
+    has enough."""
+    wanted = {title: least for title, least in wanted_by_presets().items() if least > count}
+    if not wanted:
+        return ""
+    each = ", ".join(f"{least:,} images or more ({title})" for title, least in wanted.items())
+    return (
+        f"Few for a training, which wants {each}: with these {count:,} it would see each one more"
+        f" than {MANY_REPEATS} times"
+    )
 
 
 def has_gpu() -> bool:

@@ -3,8 +3,9 @@ them here."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from cdp.values.types import Interval
 
@@ -78,6 +79,30 @@ def rough_duration(seconds: float) -> str:
     if minutes < 1:
         return "under 1 min"
     return f"about {minutes} min" if minutes < 90 else f"about {round(seconds / 1800) / 2:g} h"
+
+
+def range_text(low: float, high: float) -> str:
+    """Between which durations one lies, as an estimate is said: "16 to 25 s", "40 s to 2 min",
+    "about 3 h". Ends are rounded outwards."""
+    ends = [_end(low, math.floor), _end(high, math.ceil)]
+    (first, unit), (last, other) = ends
+    if ends[0] == ends[1]:
+        return "under 1 s" if high < 1 else f"about {last:g} {other}"
+    return (
+        f"{first:g} to {last:g} {other}"
+        if unit == other
+        else f"{first:g} {unit} to {last:g} {other}"
+    )
+
+
+def _end(seconds: float, rounded: Callable[[float], int]) -> tuple[float, str]:
+    """Whole seconds, then five of them, minutes, and half hours."""
+    if seconds <= 55:
+        step = 5 if seconds > 20 else 1
+        return max(1, step * rounded(seconds / step)), "s"
+    if seconds <= 89 * 60:
+        return max(1, rounded(seconds / 60)), "min"
+    return rounded(seconds / 1800) / 2, "h"
 
 
 def time_text(when: float) -> str:

@@ -200,10 +200,21 @@ def test_few_synthetic_images_seen_often_are_told() -> None:
     # 40 real images at 4 a batch are 10 steps: 4 x 10 x 100 draws of 30 images.
     (found,) = warnings_of(many, info)
     assert "30 synthetic images is seen about 133 times" in found
-    assert warnings_of(few, info) == ()
+    assert "take 40 synthetic images or more" in found and train_data.too_few(many) == 40
+    assert warnings_of(few, info) == () and train_data.too_few(few) == 0
     assert train_data.MANY_REPEATS == 100
     (unused,) = warnings_of(_config(synthetic=["made"], fraction=0.0), info)
     assert "no batch holds an image" in unused
+
+
+def test_what_a_training_wants_follows_from_its_settings_and_few_images_are_told_so() -> None:
+    wanted = train_data.wanted_by_presets()
+    # 500 and 14,000 steps of 90 synthetic images in a batch of 128.
+    assert wanted == {"Quick look": 500 * 90 / 100, "Standard": 14_000 * 90 / 100}
+    text = train_data.few_for_training(64)
+    assert "450 images or more (Quick look), 12,600 images or more (Standard)" in text
+    assert "Quick" not in train_data.few_for_training(450)
+    assert train_data.few_for_training(12_600) == ""
 
 
 def test_warnings_load_no_torch() -> None:

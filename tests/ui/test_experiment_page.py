@@ -80,7 +80,7 @@ def test_a_question_is_an_experiment_of_its_arms(
     ran(app.radio[0].set_value(other))
     assert on_form(page(**address(app))).real == on_form(app).real == 700
     ran(app.radio[0].set_value(named[door]))
-    assert "points can be seen" in texts(app) and "About" in texts(app)
+    assert "points can be seen" in texts(app) and "as measured on other machines" in texts(app)
 
 
 def test_what_is_set_on_the_form_is_what_is_started_and_shown(

@@ -37,7 +37,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Choices = CATALOG
     ) -> Engine:
         engines.append(engine_of(live))
-        for module in ("generate.page", "kit.choices"):
+        for module in ("generate.page", "kit.generating", "kit.choices"):
             monkeypatch.setattr(f"cdp.ui.{module}.read_choices", lambda: catalog)
         for module in ("page", "live"):
             monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
@@ -158,6 +158,22 @@ def test_a_generation_is_saved_under_its_name_and_not_outside_the_store(world: W
     assert "Not saved: a set called first is here already." in texts(app)
     ran(app.button(key="save_next").click())
     assert "Saved as first-2." in texts(app)
+
+
+def test_a_set_that_is_small_for_a_training_is_called_so_with_a_button_that_makes_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr("cdp.ui.kit.generating.launch", lambda *args: made.append(args))
+    app = page(count="12", steps="4", strength="0.35")
+    generated(app)
+    assert "12,600 images or more (Standard): with these 12" in texts(app)
+    assert "as measured" in texts(app)
+    control(app, "Images to make").set_value(2000)
+    ran(control(app, "Make them in the background").click())
+    ((task, config, name),) = made
+    assert (task.name, config.count, config.guidance.strength) == ("generate", 2000, 0.35)
+    assert f"{name} is being made" in texts(app)
 
 
 def test_names_tell_the_strength_and_are_unique_by_themselves(world: World) -> None:

@@ -6,8 +6,11 @@ and train nothing.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from cdp.config.generate import GenerateConfig, flatten
 from cdp.config.train import automatic_name
 from cdp.files.atomic import read_json
 from cdp.work.records import CONFIG, list_runs
@@ -177,6 +180,25 @@ def test_a_fraction_is_asked_for_only_with_synthetic_sets_and_only_sets_that_fit
     assert f"{QUICK.batch // 2} of {QUICK.batch} images in every batch" in texts(app)
     (run,) = launched(app)
     assert (run.config.synthetic, run.config.fraction) == (("fits",), 0.5)
+
+
+def test_a_small_set_is_warned_of_with_a_button_that_makes_a_larger_one_like_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr("cdp.ui.kit.generating.launch", lambda *args: made.append(args))
+    save("few", 64, config=flatten(GenerateConfig(seed=7)), kind="generated")
+    app = page(synthetic="few", preset="standard")
+    assert "64 synthetic images is seen about 19,688 times" in texts(app)
+    assert control(app, "Images to make").value == 12_600
+    ran(control(app, "Make them in the background").click())
+    ((task, config, _),) = made
+    assert (task.name, config.count, config.seed) == ("generate", 12_600, 7)
+    save("imported", 64)
+    app = page(synthetic="imported", preset="standard")
+    assert "is seen about" in texts(app)
+    with pytest.raises(IndexError):
+        control(app, "Images to make")
 
 
 @pytest.mark.parametrize(

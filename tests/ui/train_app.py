@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
@@ -21,8 +23,8 @@ def launched(app: AppTest) -> list[Run]:
     return sorted(list_runs(), key=lambda run: run.created)
 
 
-def save(name: str, count: int = 40, side_px: int = 28) -> None:
+def save(name: str, count: int = 40, side_px: int = 28, **more: Any) -> None:
     image = np.random.default_rng(0).integers(0, 256, (count, side_px, side_px, 1), dtype=np.uint8)
     names = list(CATALOG["fashion-mnist"].classes)
     card = {"class_names": names, "source": "test", "dataset": "fashion-mnist", "config": {"x": 1}}
-    save_set(name, image, np.arange(count) % 10, card)
+    save_set(name, image, np.arange(count) % 10, card | more)

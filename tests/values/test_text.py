@@ -73,6 +73,21 @@ def test_what_is_written(written: str, words: str) -> None:
             {20: "under 1 min", 310: "about 5 min", 5400: "about 1.5 h", 36000: "about 10 h"},
         ),
         (
+            lambda seconds: text.range_text(0.8 * seconds, 1.25 * seconds),
+            {
+                0.5: "under 1 s",
+                5: "4 to 7 s",
+                20: "16 to 25 s",
+                50: "40 s to 2 min",
+                1000: "13 to 21 min",
+                9000: "2 to 3.5 h",
+            },
+        ),
+        (
+            lambda seconds: text.range_text(seconds, seconds),
+            {180: "about 3 min", 9000: "about 2.5 h"},
+        ),
+        (
             text.bytes_text,
             {0: "0 B", 999: "999 B", 1500: "1.5 kB", 25_276_502_016: "25.3 GB", 3e12: "3.0 TB"},
         ),

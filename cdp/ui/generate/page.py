@@ -11,27 +11,29 @@ from cdp.config.fields import quoted
 from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.files.cache import UNSAVED_DAYS
+from cdp.results.cost import measured_cost
 from cdp.tasks.generate_warnings import warnings
 from cdp.tasks.sources import dataset_of_generation
 from cdp.ui.experiment.doors import worth_link
 from cdp.ui.generate.earlier import earlier
 from cdp.ui.generate.form import FORM, Generation, controls, opened, restored
 from cdp.ui.generate.live import live
-from cdp.ui.generate.results import results, take_away, unique_name
+from cdp.ui.generate.results import results, take_away
 from cdp.ui.generate.runs import generation_runs
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.engine import engine
 from cdp.ui.kit.frame import link, nothing_yet, warned
+from cdp.ui.kit.generating import HERE, background_cost, unique_name
 from cdp.ui.kit.runlist import not_ready
 from cdp.ui.kit.sheet import settings_from_png
 from cdp.ui.kit.tables import show_figure
 from cdp.ui.kit.words import plain, sentence_of
-from cdp.values.text import duration
 from cdp.work import launch
 from cdp.work.cost import kind
 from cdp.work.live import Job
+from cdp.work.records import list_runs
 from cdp.work.registry import TASKS
 
 LIVE_LIMIT = 1000
@@ -135,15 +137,14 @@ def _cost(config: GenerateConfig, settled: bool, drawn: list[None]) -> None:
 
 
 def cost_line(config: GenerateConfig, *, measuring: bool) -> str:
-    """What a click will cost; at most, where a run of one arm was measured with both only."""
-    live = config.count <= LIVE_LIMIT
-    alone = None if live else engine().estimate(config, compare=False)
-    seconds = alone if alone is not None else engine().estimate(config)
+    """What a click will cost, as a range with its basis."""
+    if config.count > LIVE_LIMIT:
+        return background_cost(config, list_runs()).text.capitalize()
+    seconds = engine().estimate(config)
     if seconds is None:
         waiting = "Measuring what this costs on this machine"
         return waiting if measuring else "The cost is known after the first run"
-    most = "About" if live or alone is not None else "At most about"
-    return f"{most} {duration(seconds)}, measured on this machine"
+    return measured_cost(seconds, HERE).text.capitalize()
 
 
 def _left_column(settings: Generation, catalog: Choices) -> None:

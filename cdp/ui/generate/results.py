@@ -14,8 +14,10 @@ from cdp.errors import InputError
 from cdp.figures.generation import MEASURES, Measure, report_bars, report_rows
 from cdp.files.cache import UNSAVED_DAYS
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
+from cdp.tasks.train_data import few_for_training, wanted_by_presets
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.frame import link
+from cdp.ui.kit.generating import make_more, unique_name
 from cdp.ui.kit.sheet import MAX_IMAGES, sheet_png
 from cdp.ui.kit.tables import download, numbers, show_figure
 from cdp.ui.kit.words import plain
@@ -23,6 +25,7 @@ from cdp.values.text import interval_text
 from cdp.values.types import Interval, LiveResult
 from cdp.work.launch import free_name
 from cdp.work.live import Job
+from cdp.work.records import list_runs
 from cdp.work.registry import TASKS
 
 NOTES = {
@@ -115,11 +118,6 @@ def arm_of(job: Job, result: LiveResult, *, guided: bool) -> tuple[GenerateConfi
     return unflatten({"loss": "none", "strength": 0.0}, config), result.unguided
 
 
-def unique_name(config: GenerateConfig) -> str:
-    """A name for the set that says what it is, and that none has yet."""
-    return free_name(TASKS["generate"], name_like(automatic_name(config)))
-
-
 def take_away(job: Job) -> None:
     """Save and download controls of a job that is over and finished images."""
     result = job.result
@@ -143,7 +141,7 @@ def take_away(job: Job) -> None:
         key = f"name_{job.id}_{arm}"
         # Once for each arm: the field keeps its text when that name is taken by the first save.
         name = st.session_state.setdefault(f"free_{key}", unique_name(config))
-        st.text_input("Name of the sample set", name, key=key, max_chars=MAX_LENGTH, width=420)
+        st.text_input("Name of the sample set", name, key=key, max_chars=MAX_LENGTH, width=340)
 
         def save(given: str = "") -> str:
             """Under a name, else the one that stands in the field at the click."""
@@ -167,6 +165,10 @@ def take_away(job: Job) -> None:
             st.button(f"Save as {plain(other)}", key="save_next", on_click=attempt, args=again)
     if result.label is None:
         _offer_labels(job)
+    elif few := few_for_training(len(image)):
+        st.caption(plain(f"{few}."))
+        least = max(wanted_by_presets().values())
+        make_more(config, least, list_runs(), f"more_{job.id}_{arm}")
     with st.container(horizontal=True, key="downloads"):
         download("Download .npz", lambda: npz_bytes(image, result.label), f"{stem}.npz", key="npz")
         if len(image) <= MAX_IMAGES:

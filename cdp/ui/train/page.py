@@ -8,13 +8,16 @@ from functools import partial
 
 import streamlit as st
 
+from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.train import TrainConfig, automatic_name
 from cdp.data.limits import valid_name
+from cdp.data.sets import open_set
 from cdp.errors import CdpError, InputError
 from cdp.experiments.crew import share_of_seeds
 from cdp.ui.kit.attempts import refuse
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.frame import nothing_yet
+from cdp.ui.kit.generating import make_more
 from cdp.ui.kit.runlist import PLACE, moving, not_ready, said, same_settings, start_button
 from cdp.ui.kit.words import plain, sentence_of
 from cdp.ui.train.detail import detail
@@ -76,7 +79,30 @@ def _beside(config: TrainConfig, info: DatasetInfo, runs: Sequence[Run]) -> None
 
     for text in dict.fromkeys((*warnings_of(config, info), *known_warnings(config))):
         st.warning(plain(sentence_of(text)))
+    _offer_more(config, runs)
     same_settings(runs, config)
+
+
+def _offer_more(config: TrainConfig, runs: Sequence[Run]) -> None:
+    """Where the sets are too small, the button that makes a larger one as the first was made."""
+    from cdp.tasks.train_data import too_few
+
+    wanted = too_few(config)
+    for name in config.sets if wanted else ():
+        if generation := _generation_of(name):
+            st.caption(f"A larger set, made as {plain(name)} was:")
+            make_more(generation, wanted, runs, f"more_{name}")
+            return
+
+
+def _generation_of(name: str) -> GenerateConfig | None:
+    """The settings that a set was generated with; None where it was not, or they say nothing
+    today."""
+    try:
+        card = open_set(name).card
+        return unflatten(card["config"]) if card.get("kind") == "generated" else None
+    except (CdpError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def results(settings: Training, runs: Sequence[Run], choices: Choices) -> None:
