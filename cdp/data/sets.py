@@ -255,18 +255,25 @@ def is_saved(name: str) -> bool:
     )
 
 
+def set_folder(name_or_path: str | Path) -> Path | None:
+    """The folder of a set by name, also of the example study, or by path; None where there is no
+    such set."""
+    given = str(name_or_path)
+    if is_saved(given):
+        return paths.sets_dir() / given
+    example = _example() / given
+    if example.parent == _example() and (example / samples.CARD).exists():
+        return example
+    folder = Path(given).expanduser()
+    return folder.resolve() if folder.is_dir() and (folder / samples.CARD).exists() else None
+
+
 def open_set(name_or_path: str | Path) -> SampleSet:
     """A set by name, also of the example study, or by path. Raises MissingError that lists the
     names."""
     given = str(name_or_path)
-    if is_saved(given):
-        return open_folder(paths.sets_dir() / given)
-    example = _example() / given
-    if example.parent == _example() and (example / samples.CARD).exists():
-        return open_folder(example)
-    folder = Path(given).expanduser()
-    if folder.is_dir() and (folder / samples.CARD).exists():
-        return open_folder(folder.resolve())
+    if (folder := set_folder(given)) is not None:
+        return open_folder(folder)
     names = [entry.name for entry in list_sets()]
     raise MissingError(
         f"sample set {given[:200]!r} is unknown: choose one of {', '.join(names[:20])}"

@@ -12,7 +12,7 @@ from cdp.config.choices import SUITES
 from cdp.config.experiment import LOWER_IS_BETTER, SAMPLES_ONLY, ArmConfig, ExperimentConfig
 from cdp.experiments.cells import Key, read_cells, selection_value
 from cdp.experiments.measures import ROWS, TITLES
-from cdp.experiments.plan import ALONE, is_alone, searched_arm
+from cdp.experiments.plan import ALONE, cell_of, is_alone, searched_arm
 from cdp.experiments.proxies import proxies_of
 from cdp.experiments.search import Search
 from cdp.results.compare import choose
@@ -31,14 +31,17 @@ from cdp.results.measured import (
     select_runs,
 )
 from cdp.results.reached import reached_of
+from cdp.results.signs import role_of_set
 from cdp.statistics.sequential import look_level
 from cdp.statistics.significance import holm, mean_interval, more_seeds, paired_test
 from cdp.statistics.verdicts import Scale, verdict
 from cdp.tasks.evaluate_data import TEST
 from cdp.values.comparison import Compute, Difference, Metric
 from cdp.values.experiment import SHARES, ArmResult, CellState, ExperimentResult
+from cdp.values.roles import Role
 from cdp.values.text import counted, listed, points_text
 from cdp.values.types import Interval
+from cdp.work.cost import is_guided
 
 
 def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentResult:
@@ -81,6 +84,7 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
             values=values[arm],
             difference=differences.get(arm),
             front=arm in front,
+            role=_role(config, arm, arms[arm]),
         )
         for arm in arms
     )
@@ -358,6 +362,16 @@ def _tested(
 def _steps(group: MeasuredGroup) -> int | None:
     counts = {spent.steps if spent is not None else None for spent in group.spent}
     return counts.pop() if len(counts) == 1 else None
+
+
+def _role(config: ExperimentConfig, name: str, arm: ArmConfig) -> Role:
+    """What an arm trains on."""
+    if arm.set:
+        return role_of_set(arm.set) or "other"
+    if arm.more_real is not None:
+        return "ceiling"
+    made = cell_of(config, name, arm, config.seeds[0]).generate
+    return "real" if made is None else "guided" if is_guided(made) else "unguided"
 
 
 def _differing(arms: Mapping[str, ArmConfig]) -> dict[str, dict[str, Any]]:

@@ -25,7 +25,7 @@ from cdp.figures.frame import (
     vertical,
     whisker,
 )
-from cdp.figures.palette import Sign, named_sign
+from cdp.figures.palette import NO_SIGNS, Sign, Signs, sign_in
 from cdp.values.comparison import Arm, ClassDifference, Difference, Metric, interval_words
 from cdp.values.evaluation import without_width
 from cdp.values.text import counted, points_text, points_with_bounds, share_text, share_with_bounds
@@ -38,8 +38,6 @@ _QUESTION: Mapping[Metric, str] = {
     "robust": "Which arm withstands more? Robust accuracy, seed by seed",
     "clean": "What does it cost? Clean accuracy, seed by seed",
 }
-Signs = Mapping[str, Sign]
-"""Signs by the names of arms; an arm without one has the sign of its name."""
 
 
 def labels_of(arms: Sequence[Arm], most: int = 3) -> str:
@@ -71,7 +69,7 @@ def accuracy_of(arm: Arm, metric: Metric) -> Interval | None:
     return arm.robust if metric == "robust" else arm.clean
 
 
-def arm_dots(arms: Sequence[Arm], metric: Metric, signs: Signs | None = None) -> go.Figure:
+def arm_dots(arms: Sequence[Arm], metric: Metric, signs: Signs = NO_SIGNS) -> go.Figure:
     """Every seed as a small hollow dot, the arm's mean as its mark with the interval, arms below
     each other."""
     drawn = [arm for arm in arms if accuracy_of(arm, metric) or _seeds(arm, metric)]
@@ -84,7 +82,7 @@ def arm_dots(arms: Sequence[Arm], metric: Metric, signs: Signs | None = None) ->
     title = heading(_QUESTION[metric], note)
     figure = panels([title], panel_px=ARM_PX * len(drawn), left_px=14, key=f"arms {metric}")
     for number, arm in enumerate(drawn):
-        sign = (signs or {}).get(arm.name) or named_sign(arm.name)
+        sign = sign_in(signs, arm.name)
         figure.add_traces(_arm(arm, metric, sign, -number - 0.12))
     names_above(figure, [f"{arm.name}, {counted(len(arm.seeds), 'seed')}" for arm in drawn], 0)
     axis(figure, "xaxis", f"{METRICS[metric]} [%]", nticks=6)
@@ -138,7 +136,7 @@ def arm_rows(arms: Sequence[Arm], metric: Metric) -> list[Row]:
     return rows
 
 
-def difference_forest(differences: Sequence[Difference], signs: Signs | None = None) -> go.Figure:
+def difference_forest(differences: Sequence[Difference], signs: Signs = NO_SIGNS) -> go.Figure:
     """Each pair's difference in points with its interval, a panel for each metric; filled where it
     holds after correction, else hollow. A difference has the colour of its second arm."""
     metrics = [metric for metric in METRICS if any(diff.metric == metric for diff in differences)]
@@ -166,9 +164,9 @@ def difference_forest(differences: Sequence[Difference], signs: Signs | None = N
     return figure
 
 
-def _square(arm: str, signs: Signs | None) -> Sign:
+def _square(arm: str, signs: Signs) -> Sign:
     """A square in the colour of an arm."""
-    color = ((signs or {}).get(arm) or named_sign(arm)).color
+    color = sign_in(signs, arm).color
     return Sign(arm, color, "solid", "square")
 
 
@@ -216,9 +214,7 @@ def difference_rows(differences: Sequence[Difference]) -> list[Row]:
     ]
 
 
-def class_differences(
-    differences: Sequence[ClassDifference], signs: Signs | None = None
-) -> go.Figure:
+def class_differences(differences: Sequence[ClassDifference], signs: Signs = NO_SIGNS) -> go.Figure:
     """Robust accuracy class by class, second arm minus first, in points; a panel for each pair of
     arms, filled where a class differs after correction."""
     pairs = list(dict.fromkeys((diff.first, diff.second) for diff in differences))

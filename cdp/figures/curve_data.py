@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cdp.figures.palette import Sign, named_signs
+from cdp.figures.palette import NEUTRAL, Sign
 from cdp.values.naming import common_name, told_apart
 
 POINT, STEP, EPOCH = "point", "step", "epoch"
@@ -25,12 +25,13 @@ GAP = "gap"
 class RunCurves:
     """The validations of one run. group: equal for runs that differ in their seed only; columns:
     float64 (E,) by the names of ``cdp.values.types.EpochMetrics``, "point" among them and strictly
-    rising, and "epoch"; nan where a value is not known."""
+    rising, and "epoch"; nan where a value is not known; sign: equal for runs of a group."""
 
     id: str
     name: str
     group: str
     columns: Mapping[str, np.ndarray]
+    sign: Sign = NEUTRAL
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,9 @@ def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[LegendEntry]:
     parts = [tuple(group) for group in groups.values()]
     short = [p[0].name if len(p) == 1 else common_name([run.name for run in p]) for p in parts]
     names = told_apart(short, [part[0].id for part in parts])
-    signs = named_signs(names)
     uids = [part[0].id if len(part) == 1 else f"mean of {part[0].group}" for part in parts]
     return [
-        LegendEntry(uid, name, signs[name], part)
+        LegendEntry(uid, name, part[0].sign, part)
         for uid, name, part in zip(uids, names, parts, strict=True)
     ]
 

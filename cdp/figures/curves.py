@@ -50,6 +50,7 @@ UNIFIED = 4
 MINUTES, HOURS = 60.0, 3600.0
 TALL_PX, LOW_PX, GAP_PX, BOTTOM_PX, TITLE_PX = 240, 110, 56, 50, 44
 MAX_POINTS = 500
+BEST_PX = 13
 MARKERS = 12
 """Markers drawn on a curve; they tell curves apart, and points are found by hovering."""
 
@@ -179,18 +180,18 @@ class _Sheet:
         whole |= {"showlegend": legend, "marker": look, "customdata": data, "hovertemplate": words}
         yield self._trace(entry, pen, "line", line.x, line.value, at) | whole
 
-    def mark(self, entry: LegendEntry, line: Line, at: int, part: str, *, star: bool) -> None:
-        """Point ``at`` with a whisker over its interval, as a star or as the entry's own mark."""
+    def mark(self, entry: LegendEntry, line: Line, at: int, part: str, size: int) -> None:
+        """Point ``at`` as the entry's mark, with a whisker over its interval. size: in pixels."""
         value, low, high = (float(values[at]) for values in (line.value, line.low, line.high))
-        color, symbol = entry.sign.color, "star" if star else entry.sign.symbol
+        color, symbol = entry.sign.color, entry.sign.symbol
         trace = self._trace(entry, _Pen("", "", part), "best", line.x, line.value, np.array([at]))
-        look = {"color": color, "symbol": symbol, "size": 12 if star else 6}
+        look = {"color": color, "symbol": symbol, "size": size}
         trace |= {"x": [float(line.x[at])], "y": [value], "mode": "markers", "marker": look}
         trace |= {"showlegend": False, "hoverinfo": "skip"}
         if np.isfinite(low):
             ends = {"array": [high - value], "arrayminus": [value - low]}
-            size = {"color": color, "thickness": 1.5, "width": 4}
-            trace["error_y"] = {"type": "data", "symmetric": False} | ends | size
+            bar = {"color": color, "thickness": 1.5, "width": 4}
+            trace["error_y"] = {"type": "data", "symmetric": False} | ends | bar
         self.traces.append(trace)
 
     def _trace(
@@ -242,9 +243,9 @@ def _accuracy(sheet: _Sheet) -> _Panel:
         at = _best_of(entry, line)
         if at is None:
             continue
-        sheet.mark(entry, line, at, "robust", star=True)
+        sheet.mark(entry, line, at, "robust", BEST_PX)
         if entry.uid in lines:
-            sheet.mark(entry, lines[entry.uid], at, "clean", star=False)
+            sheet.mark(entry, lines[entry.uid], at, "clean", 7)
         if len(sheet.drawn) == 1:
             value = line.value[at] if line.raw is None else line.raw[at]
             title = f"Robust accuracy: best {value:.1f} % at epoch {line.epoch[at]:.0f} ★"

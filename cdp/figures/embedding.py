@@ -6,14 +6,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import log10
+from textwrap import wrap
 from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 
 from cdp.errors import InputError
-from cdp.figures.frame import as_text, base, in_panel, layout_name, title_at
-from cdp.figures.palette import CLEAR, GRID, INK, Scale, Sign, class_sign, named_signs
+from cdp.figures.frame import LINE_PX, as_text, base, in_panel, layout_name, title_at
+from cdp.figures.palette import (
+    CLEAR,
+    GRID,
+    INK,
+    NO_SIGNS,
+    Scale,
+    Sign,
+    Signs,
+    class_sign,
+    sign_in,
+)
 from cdp.values.types import NO_LABEL, Embedding
 
 FAINT = 0.3
@@ -29,7 +40,7 @@ _UNLABELLED = Sign("no label", INK, "solid", "circle-open")
 # does not have.
 _SYMBOLS_3D = {
     "triangle-up": "diamond-open",
-    "star": "square-open",
+    "hexagon": "square-open",
     "triangle-down": "circle-open",
     "triangle-left": "diamond-open",
     "triangle-right": "square-open",
@@ -42,6 +53,14 @@ UNDER = 42
 rows takes from the panels' height."""
 BUTTONS = 26
 """Pixels of the mode bar, which titles leave free."""
+PANEL_LETTERS = 30
+"""Of a set's name in a line over its panel."""
+LABEL_FROM = 3
+"""Points of a class from which its name stands at their centre."""
+LABEL_ROOM = np.array([0.14, 0.045])
+"""What a label takes of the width and height of a map that stands alone; of one among others twice
+as much."""
+PLATE, PLATE_INK = "rgba(255,255,255,0.86)", "#1f2933"
 ROW = 0.75
 """Height of a panel that lies below or above another, as a share of the height of one row alone."""
 
@@ -65,6 +84,7 @@ def embedding_scatter(
     *,
     color_by: Literal["class", "set", "score"],
     key: str,
+    signs: Signs = NO_SIGNS,
     axis: str = "UMAP",
     score: np.ndarray | None = None,
     score_title: str = "",
@@ -75,7 +95,7 @@ def embedding_scatter(
     """The map, coloured by class, by set or by ``score`` (n,), whose points without a value (nan)
     are grey.
 
-    key: names the coordinates; while it stays the same, a redraw keeps zoom, hidden classes and
+    signs: of the sets, by name. key: names the coordinates; while it stays the same, a redraw keeps zoom, hidden classes and
     selection whatever the colours are. axis: what an axis is called, without its number. mask:
     (n,) bool, the points that a filter lets pass; the others stay as a faint grey background that
     neither hover nor lasso sees. customdata of every trace are point numbers, int32; layout.meta
@@ -102,7 +122,9 @@ def embedding_scatter(
     if scale:
         frame["coloraxis"] = scale.axis(as_text(score_title))
     crowd = int(np.bincount(panel_of, minlength=1).max())
-    groups = _groups(embedding, color_by, panel_of, values, mask)
+    if color_by == "class" and embedding.coordinates.shape[1] == 2:
+        frame["annotations"] += _class_labels(embedding, panel_of, mask)
+    groups = _groups(embedding, color_by, panel_of, values, mask, signs)
     return go.Figure(data=list(_traces(embedding, groups, crowd, scale)), layout=frame)
 
 
@@ -121,10 +143,56 @@ def embedding_rows(embedding: Embedding, scores: Mapping[str, np.ndarray]) -> di
     return columns
 
 
+def _class_labels(
+    embedding: Embedding, panel_of: np.ndarray, mask: np.ndarray
+) -> list[dict[str, Any]]:
+    """The name of every class at the centre of its points, in every panel where it has any: on a
+    plate, which is light on either theme. name: the legend entry that hides it."""
+    labels = []
+    reach = np.ptp(embedding.coordinates, axis=0) if len(embedding) else np.ones(2)
+    panels = int(panel_of.max(initial=0)) + 1
+    room = np.maximum(reach, 1e-9) * LABEL_ROOM * (2 if panels > 1 else 1)
+    for panel in range(panels):
+        places = {}
+        for k in range(len(embedding.class_names)):
+            points = embedding.coordinates[mask & (panel_of == panel) & (embedding.label == k)]
+            if len(points) >= LABEL_FROM:
+                places[k] = np.median(points, axis=0)
+        for k, at in zip(places, _apart(np.array(list(places.values())), room), strict=True):
+            sign = class_sign(k, embedding.class_name(k))
+            look = {"bgcolor": PLATE, "bordercolor": sign.color, "borderwidth": 1, "borderpad": 1}
+            look |= {"font": {"size": 11, "color": PLATE_INK}, "showarrow": False}
+            look |= {"yanchor": "bottom", "yshift": 5}  # the centre itself stays in sight
+            axes = in_panel(panel)
+            place = {"x": at[0], "y": at[1], "xref": axes["xaxis"], "yref": axes["yaxis"]}
+            text = {"text": as_text(sign.name, 16), "name": f"class-{k}", "captureevents": False}
+            labels.append(look | place | text)
+    return labels
+
+
+def _apart(places: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """Places (m, 2), moved up and down until no two are nearer than ``room`` both ways."""
+    moved = places.copy()
+    for _ in range(100):
+        still = True
+        for a in range(len(moved)):
+            for b in range(a):
+                between = moved[a] - moved[b]
+                if (np.abs(between) < room).all():
+                    step = (room[1] - abs(between[1])) / 2 + 1e-6 * room[1]
+                    way = 1.0 if between[1] >= 0 else -1.0
+                    moved[a, 1] += way * step
+                    moved[b, 1] -= way * step
+                    still = False
+        if still:
+            break
+    return moved
+
+
 def _titles(embedding: Embedding) -> list[str]:
     counts = np.bincount(embedding.which, minlength=len(embedding.names))
     return [
-        f"{as_text(name)} · n = {count:,}"
+        f"{'<br>'.join(map(as_text, wrap(name, PANEL_LETTERS)))} · n = {count:,}"
         for name, count in zip(embedding.names, counts, strict=True)
     ]
 
@@ -143,6 +211,7 @@ def _groups(
     panel_of: np.ndarray,
     values: np.ndarray | None,
     mask: np.ndarray,
+    signs: Signs,
 ) -> Iterator[_Group]:
     """What a filter leaves out, then the groups of the legend in its order, panel by panel."""
 
@@ -157,10 +226,9 @@ def _groups(
     by_class = color_by == "class"
     number = embedding.label if by_class else embedding.which
     names = embedding.class_names if by_class else embedding.names
-    signs = named_signs(names)
     known = mask if values is None else mask & ~np.isnan(values)
     for k, name in enumerate(names):
-        sign = class_sign(k, name) if by_class else signs[name]
+        sign = class_sign(k, name) if by_class else sign_in(signs, name)
         # Sets and classes may bear the same name, so a legend entry is known by its number.
         points = np.flatnonzero(known & (number == k))
         yield from parts(points, f"{color_by}-{k}", sign, k, color=values)
@@ -236,7 +304,12 @@ class _Grid:
     @property
     def top(self) -> int:
         """Pixels above the uppermost panels."""
-        return TITLE + BUTTONS if self.titles else TITLE
+        return self.title + BUTTONS if self.titles else TITLE
+
+    @property
+    def title(self) -> int:
+        """Pixels of the tallest title."""
+        return TITLE + LINE_PX * max((text.count("<br>") for text in self.titles), default=0)
 
     def total(self, columns: int) -> int:
         """Pixels of the whole figure with so many panels beside each other."""
@@ -250,7 +323,7 @@ class _Grid:
     def places(self, columns: int) -> list[tuple[list[float], list[float]]]:
         """Domains (x, y) of the panels in paper coordinates, row by row from the top."""
         rows = -(-self.panels // columns)
-        gap_x, gap_y = GAP / WIDTH, (TITLE + 6) / self.inner(columns)
+        gap_x, gap_y = GAP / WIDTH, (self.title + 6) / self.inner(columns)
         wide, tall = (1 - gap_x * (columns - 1)) / columns, (1 - gap_y * (rows - 1)) / rows
         places = []
         for k in range(self.panels):

@@ -4,6 +4,7 @@ budget, and whether gradients can be trusted."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from cdp.figures.frame import (
     vertical,
     whisker,
 )
-from cdp.figures.palette import INK, Sign, faint, named_signs
+from cdp.figures.palette import INK, NEUTRAL, Sign, faint
 from cdp.statistics.verdicts import weakest_class
 from cdp.values.evaluation import ClassFigures, Curve, EvalReport, Masking, Surface, WeightsReport
 from cdp.values.text import budget_text, class_name, share_text, share_with_bounds, threat_text
@@ -44,13 +45,11 @@ BudgetLine = tuple[Sign, str, Curve]
 """How a curve is drawn, what it is called, and the curve."""
 
 
-def weights_signs(report: EvalReport) -> Mapping[str, Sign]:
-    """A sign for each set of weights, by ``which``: the first has that of the model, as on every
-    other page."""
-    name = report.model.name
-    others = [f"{name}, {WHICH[weights.which]}" for weights in report.weights[1:]]
-    signs = named_signs([name, *others])
-    return dict(zip((weights.which for weights in report.weights), signs.values(), strict=False))
+def weights_signs(report: EvalReport, sign: Sign) -> Mapping[str, Sign]:
+    """A sign for each set of weights, by ``which``: that of the model, whose second weights are
+    hollow and dashed."""
+    second = replace(sign, symbol=f"{sign.symbol}-open", dash="dash")
+    return {w.which: second if number else sign for number, w in enumerate(report.weights)}
 
 
 def stages_of(weights: WeightsReport) -> list[tuple[str, Interval]]:
@@ -58,10 +57,10 @@ def stages_of(weights: WeightsReport) -> list[tuple[str, Interval]]:
     return [("No attack", weights.clean), *((stage.title, stage.after) for stage in weights.stages)]
 
 
-def stage_bars(report: EvalReport) -> go.Figure:
+def stage_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
     """Accuracy falling attack by attack: each bar counts the images that are right under its attack
     and all before it."""
-    many, signs = len(report.weights), weights_signs(report)
+    many, signs = len(report.weights), weights_signs(report, sign)
     names = list(
         dict.fromkeys(name for weights in report.weights for name, _ in stages_of(weights))
     )
@@ -93,13 +92,17 @@ def _bars(
         f"{as_text(name)}, {which}: {share_with_bounds(v, level=True)}, n = {v.n:,}"
         for name, v in stages
     ]
-    paint = {"color": faint(sign.color, 0.3), "line": {"color": sign.color, "width": 1.2}}
+    hollow = sign.symbol.endswith("-open")
+    paint = {
+        "color": faint(sign.color, 0.08 if hollow else 0.3),
+        "line": {"color": sign.color, "width": 1.2},
+    }
     labels = {"name": which, "legendgroup": which, "hovertext": words, "hoverinfo": "text"}
     size = {"offset": top - thick, "width": thick * 0.86, "orientation": "h", "marker": paint}
     error = whisker([v for _, v in stages], sign.color)
     bars = go.Bar(x=values, y=rows, error_x=error, **(size | labels))
     quiet = {"legendgroup": which, "showlegend": False, "hoverinfo": "skip"}
-    look = marker(sign.color, sign.symbol, filled=True, size=8)
+    look = marker(sign.color, sign.symbol, size=8)
     marks = go.Scatter(x=values, y=middle, mode="markers", marker=look, **quiet)
     text = [share_text(v.value) for _, v in stages]
     quiet |= {"mode": "text", "textposition": "middle right", "textfont": {"size": 11}}
@@ -126,7 +129,7 @@ def stage_rows(report: EvalReport) -> list[Row]:
     return rows
 
 
-def class_bars(report: EvalReport) -> go.Figure:
+def class_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
     """Clean (hollow) and robust (filled) accuracy of every class, the weakest on top; classes
     without images stand last."""
     measured = [figures for figures in report.main.classes if figures.robust]
@@ -137,7 +140,7 @@ def class_bars(report: EvalReport) -> go.Figure:
     title, height = heading(_weakest(classes), note), CLASS_PX * max(1, len(names))
     left = names_px(names)
     figure = panels([title], panel_px=height, left_px=left, key="classes", legend=True)
-    sign = weights_signs(report)[report.main.which]
+    sign = weights_signs(report, sign)[report.main.which]
     for part, filled, shift in (("robust", True, CLASS_SHIFT), ("clean", False, -CLASS_SHIFT)):
         drawn = [
             (-k + shift, figures, share)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -25,8 +26,9 @@ from cdp.figures.frame import (
     title_at,
     whisker,
 )
-from cdp.figures.palette import GRID, GUIDED, INK, UNGUIDED, Sign, faint, named_signs
+from cdp.figures.palette import GRID, INK, Sign, faint, role_sign
 from cdp.values.experiment import SHARES, ArmResult, ExperimentResult
+from cdp.values.roles import Role
 from cdp.values.text import counted, share_with_bounds
 from cdp.values.types import Interval
 
@@ -44,7 +46,6 @@ LOG_FROM = 8.0
 """Ratio of the largest value of a setting to its smallest from which its axis is in ratios."""
 NAMED = 4
 """Arms on a front whose names stand beside them; more would lie over each other."""
-_LINES = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2")
 
 
 def measured(result: ExperimentResult) -> list[str]:
@@ -111,10 +112,11 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
     note = f"mean over seeds; {spread}; level lines: arms without this setting"
     title = heading(f"{FIGURES[figure]} against {short(x)}", note)
     drawn = panels([title], panel_px=330, left_px=56, key=f"dose-{figure}", legend=True)
-    for number, (value, arms) in enumerate(sorted(groups.items(), key=lambda g: str(g[0]))):
+    signs = arm_signs(result)
+    for value, arms in sorted(groups.items(), key=lambda group: str(group[0])):
         name = f"{short(by)} {value:g}" if _number(value) else str(value or "guided")
-        color = _LINES[number % len(_LINES)]
-        sign = Sign(name, color, "solid", "circle")
+        sign = replace(signs[arms[0].name], name=name)
+        color = sign.color
         arms = sorted(arms, key=lambda arm: arm.settings[x])
         places = [arm.settings[x] for arm in arms]
         known = [arm.figures[figure] for arm in arms]
@@ -131,7 +133,7 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
     tried = [arm.settings[x] for arm in on]
     for arm in result.arms:
         if arm not in on and figure in arm.figures:
-            drawn.add_trace(_level(arm, result, figure, tried))
+            drawn.add_trace(_level(arm, result, figure, tried, signs[arm.name]))
     _setting_axis(drawn, short(x), tried)
     axis(drawn, "yaxis", unit_of(figure), range=[low, high], nticks=7)
     return drawn
@@ -182,10 +184,9 @@ def _seeds(
 
 
 def _level(
-    arm: ArmResult, result: ExperimentResult, figure: str, ends: Sequence[float]
+    arm: ArmResult, result: ExperimentResult, figure: str, ends: Sequence[float], sign: Sign
 ) -> go.Scatter:
     control = arm.name == result.control
-    color, dash = (UNGUIDED.color, "dash") if control else (INK, "dot")
     y = scale_of(figure) * arm.figures[figure].value
     name = f"{arm.name} (control)" if control else arm.name
     low, high = min(ends), max(ends)
@@ -194,7 +195,7 @@ def _level(
         y=[y, y],
         mode="lines",
         name=as_text(name),
-        line={"color": color, "dash": dash, "width": 2},
+        line={"color": sign.color, "dash": sign.dash, "width": 2},
         hovertext=_words(arm, figure),
         hoverinfo="text",
     )
@@ -207,11 +208,17 @@ def _words(arm: ArmResult, figure: str) -> str:
 
 
 def arm_signs(result: ExperimentResult) -> dict[str, Sign]:
-    """Of each arm; guided and unguided look as everywhere."""
-    signs = named_signs([arm.name for arm in result.arms])
-    for usual in (GUIDED, UNGUIDED):
-        if usual.name in signs:
-            signs[usual.name] = usual
+    """Of each arm, by its role. Arms of one role share a sign where they lie on one line of
+    ``dose_response``; otherwise they are told apart in the order of the plan."""
+    varied, signs = factors(result), {}
+    lines: dict[Role, list[Any]] = {}
+    for arm in result.arms:
+        on = bool(varied) and _number(arm.settings.get(varied[0]))
+        line = (arm.settings.get(varied[1]) if len(varied) > 1 else None,) if on else arm.name
+        known = lines.setdefault(arm.role, [])
+        if line not in known:
+            known.append(line)
+        signs[arm.name] = role_sign(arm.role, known.index(line), arm.name)
     return signs
 
 
@@ -244,7 +251,7 @@ def arm_points(result: ExperimentResult, figure: str) -> go.Figure:
     if control is not None:
         at = factor * control.figures[figure].value
         drawn.add_vline(
-            at, line={"color": UNGUIDED.color, "dash": "dot", "width": 1}, layer="below"
+            at, line={"color": signs[control.name].color, "dash": "dot", "width": 1}, layer="below"
         )
     names = [f"{a.name} (control)" if a is control else a.name for a in arms]
     names_above(drawn, names, 0)

@@ -1,19 +1,22 @@
 """The colours of the studio, fixed on every page, the second sign (dash, marker) that always goes
-with a colour, and the colour scale of scores. Source of the hues: Okabe and Ito, "Color Universal
-Design" (2008), safe for the common colour-vision deficiencies. Arms and ink reach a contrast of 3:1
-and 4:1 on both themes' backgrounds (tests/figures/test_palette.py computes it)."""
+with a colour, and the colour scale of scores. A role has the same colour and mark everywhere;
+guided, unguided and real are Okabe and Ito's (Color Universal Design, 2008). All reach a contrast
+of 3:1 on both themes' backgrounds, text 4:1 (tests/figures/test_palette.py computes it)."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
+from cdp.values.roles import Role
+
 INK = "#777b80"
-"""Text and axes: readable on white and on the dark background alike."""
+"""Text and axes: readable on white and on the dark background alike. Pages give text of this colour
+that of their theme."""
 GRID = "rgba(128,132,140,0.22)"
 CLEAR = "rgba(0,0,0,0)"
 
@@ -28,43 +31,58 @@ class Sign:
     symbol: str
 
 
-GUIDED = Sign("guided", "#D55E00", "solid", "circle")
-UNGUIDED = Sign("unguided", "#0072B2", "dash", "square-open")
-NEUTRAL = Sign("images", "#777b80", "solid", "diamond")
+_FAMILIES: Mapping[Role, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "guided": (
+        "solid",
+        ("#D55E00", "#E0457B", "#A67C00"),
+        ("circle", "triangle-up", "triangle-right", "hourglass"),
+    ),
+    "unguided": ("dash", ("#0072B2", "#3E90C8", "#6A6FE8"), ("square", "cross")),
+    "real": ("dot", ("#009E73", "#6E8C00", "#2E8C9A"), ("diamond", "x")),
+    "ceiling": ("dashdot", ("#B870F0", "#C457B4", "#8468A8"), ("triangle-down", "triangle-left")),
+    "other": ("solid", (INK, "#8F7050", "#5F8A80"), ("hexagon", "pentagon")),
+}
+"""Dash, hues and marks of a role: its own first, then those of further arms of the same role. Marks
+belong to one role; the numbers of hues and marks are coprime."""
 
-_HUES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7f7f7f")
+
+def role_sign(role: Role, number: int = 0, name: str = "") -> Sign:
+    """The sign of a role's arm ``number``: 0 is the role's own."""
+    dash, hues, symbols = _FAMILIES[role]
+    return Sign(name or role, hues[number % len(hues)], dash, symbols[number % len(symbols)])
+
+
+Signs = Mapping[str, Sign]
+"""How each thing of a figure is drawn, by its name."""
+NO_SIGNS: Signs = MappingProxyType({})
+
+
+def sign_in(signs: Signs, name: str) -> Sign:
+    """The sign of a name, the neutral one where it has none."""
+    return signs.get(name) or role_sign("other", 0, name)
+
+
+GUIDED, UNGUIDED = role_sign("guided"), role_sign("unguided")
+NEUTRAL = role_sign("other", 0, "images")
+
+HUES = (
+    *("#0069F0", "#FF5A0F", "#00A53C", "#A53CC3", "#69691E"),
+    *("#F05AC3", "#3C6987", "#C30F69", "#968787", "#8787FF"),
+)
+"""Of classes: ten that lie as far apart as ten can, to usual and to colour-blind eyes (a search over
+OKLab and Machado's simulation of 2009)."""
 _SYMBOLS = (
-    *("circle", "square", "diamond", "triangle-up", "cross", "x", "star"),
+    *("circle", "square", "diamond", "triangle-up", "cross", "x", "hexagon"),
     *("triangle-down", "triangle-left", "triangle-right", "circle-open"),
 )
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
 def class_sign(index: int, name: str = "") -> Sign:
-    """The sign of class ``index``. Hues, symbols and dashes cycle with coprime periods: 77 (hue,
-    symbol) pairs before one repeats."""
-    hue, symbol, dash = (cycle[index % len(cycle)] for cycle in (_HUES, _SYMBOLS, _DASHES))
+    """The sign of class ``index``. Hues and symbols cycle with coprime periods: 110 pairs before one
+    repeats."""
+    hue, symbol, dash = (cycle[index % len(cycle)] for cycle in (HUES, _SYMBOLS, _DASHES))
     return Sign(name or f"class {index}", hue, dash, symbol)
-
-
-def named_sign(name: str) -> Sign:
-    """The sign of a sample set or run: it follows from the name alone, so it is the same on every
-    page and after a restart."""
-    return class_sign(zlib.crc32(name.encode()) % (len(_HUES) * len(_SYMBOLS)), name)
-
-
-def named_signs(names: Sequence[str]) -> dict[str, Sign]:
-    """``named_sign`` of each, but for one whose colour or mark an earlier one has: in one chart no
-    two of up to seven share either."""
-    signs: dict[str, Sign] = {}
-    for name in names:
-        first = zlib.crc32(name.encode()) % (len(_HUES) * len(_SYMBOLS))
-        tried = (class_sign(first + step, name) for step in range(len(_HUES) * len(_SYMBOLS)))
-        taken = {part for sign in signs.values() for part in (sign.color, sign.symbol)}
-        signs[name] = next(
-            (sign for sign in tried if not {sign.color, sign.symbol} & taken), named_sign(name)
-        )
-    return signs
 
 
 def faint(color: str, alpha: float) -> str:

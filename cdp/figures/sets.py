@@ -19,7 +19,7 @@ from cdp.figures.frame import (
     vertical,
     whisker,
 )
-from cdp.figures.palette import NEUTRAL, class_sign, faint, named_signs
+from cdp.figures.palette import NEUTRAL, Signs, class_sign, faint, sign_in
 from cdp.values.text import class_name, interval_text
 from cdp.values.types import Interval
 
@@ -30,12 +30,13 @@ def measure_panels(
     rows: Mapping[str, Mapping[str, Interval]],
     titles: Mapping[str, str],
     references: Mapping[str, float],
+    signs: Signs,
 ) -> go.Figure:
     """One panel a figure, one line a set in its fixed colour and mark. rows: figure -> set ->
     interval; titles: figure -> words with unit; references: figure -> a value worth a dotted
     line."""
     names = list(dict.fromkeys(name for sets in rows.values() for name in sets))
-    signs, measured = named_signs(names), [key for key in titles if rows.get(key)]
+    measured = [key for key in titles if rows.get(key)]
     if not measured:
         return go.Figure(layout={"height": 40})
     height = ROW_PX * max(len(names), 1) + 10
@@ -45,7 +46,7 @@ def measure_panels(
     for row, key in enumerate(measured):
         for number, name in enumerate(names):
             if name in rows[key]:
-                interval, sign = rows[key][name], signs[name]
+                interval, sign = rows[key][name], sign_in(signs, name)
                 more: dict[str, Any] = {"showlegend": row == 0, "legendgroup": name, "name": name}
                 more |= {"error_x": whisker([interval], sign.color, factor=1, thickness=2)}
                 x, words = [interval.value], [_words(interval, name, ".4g")]
@@ -67,25 +68,28 @@ def _words(interval: Interval, name: str, spec: str) -> str:
 
 
 def class_panels(
-    per_class: Mapping[str, Mapping[int, Interval]], class_names: Sequence[str], title: str
+    per_class: Mapping[str, Mapping[int, Interval]],
+    class_names: Sequence[str],
+    title: str,
+    signs: Signs,
 ) -> go.Figure:
     """One figure class by class: sets beside each other on every class. per_class: set -> class ->
     interval."""
     figure = stacked([title], panel_px=220, bottom_px=70, left_px=52, key="classes")
     classes = sorted({value for intervals in per_class.values() for value in intervals})
     names = [class_name(class_names, value) for value in classes]
-    signs = named_signs(list(per_class))
     for number, (name, intervals) in enumerate(per_class.items()):
+        sign = sign_in(signs, name)
         shift = (number - (len(per_class) - 1) / 2) * 0.16
         places = [k for k, value in enumerate(classes) if value in intervals]
         bars = [intervals[classes[k]] for k in places]
         words = [_words(intervals[classes[k]], f"{name}, {names[k]}", ".3g") for k in places]
         more: dict[str, Any] = {
-            "error_y": whisker(bars, signs[name].color, factor=1),
+            "error_y": whisker(bars, sign.color, factor=1),
             "showlegend": True,
         }
         x, y = [k + shift for k in places], [interval.value for interval in bars]
-        figure.add_trace(dots(x, y, signs[name], words, name=name, **more))
+        figure.add_trace(dots(x, y, sign, words, name=name, **more))
     figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names, tickangle=-35)
     return figure.update_layout(hovermode="closest")
 

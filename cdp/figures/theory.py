@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log10
 from typing import Any
 
@@ -24,14 +24,16 @@ from cdp.figures.frame import (
     vertical,
     whisker,
 )
-from cdp.figures.palette import INK, VIRIDIS, Sign, class_sign, faint
+from cdp.figures.palette import INK, VIRIDIS, Sign, faint, role_sign
 from cdp.theory.model import degrees_between
 from cdp.values.types import Interval
 
-REAL = Sign("real mean mu", INK, "dot", "diamond")
-SYNTHETIC = Sign("synthetic mean m", "#E69F00", "dash", "square")
-OPTIMUM = Sign("robust optimum", "#0072B2", "solid", "circle")
-LEARNED = Sign("learned", "#D55E00", "dash", "x")
+REAL = role_sign("real", 0, "real mean mu")
+SYNTHETIC = role_sign("guided", 0, "synthetic mean m")
+OPTIMUM = Sign("robust optimum", INK, "longdash", "x")
+LEARNED = replace(role_sign("guided", 1, "learned"), dash="dash")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+"""Of the separations, told apart by colour as well."""
 KINDS = {"exact": "exact", "asymptotic": "asymptotic in the dimension", "simulated": "simulated"}
 """How a number was computed, as titles and legends say it."""
 _EDGE = "#15181c"
@@ -141,7 +143,8 @@ def accuracy_curves(rows: Sequence[Row], *, n: int, best: float, learner: str) -
         title = f"{count} synthetic samples give {values} ({kind})"
     figure = _framed(title, note, png="robust-accuracy-against-n")
     for number, c in enumerate(dict.fromkeys(_column(rows, "separation"))):
-        own, sign = [row for row in rows if row["separation"] == c], class_sign(number)
+        own = [row for row in rows if row["separation"] == c]
+        sign = replace(role_sign("guided", number), dash=DASHES[number % len(DASHES)])
         line, endless, points = _split(own)
         group = {"legendgroup": f"{c:g}"}
         if line:
@@ -208,8 +211,11 @@ def needed_curve(
     if known:
         figure.add_trace(_line(known, "separation", law, sign, "c-squared law: n / c²"))
     if solved := [row for row in rows if row[needed] is not None]:
-        sign = class_sign(0)
-        look = {"mode": "markers", "marker": {"color": sign.color, "size": 9}}
+        sign = SYNTHETIC
+        look = {
+            "mode": "markers",
+            "marker": {"color": sign.color, "symbol": sign.symbol, "size": 9},
+        }
         name = f"solved for n, {kind}"
         figure.add_trace(_line(solved, "separation", needed, sign, name, **look))
         figure.add_shape(vertical(here))

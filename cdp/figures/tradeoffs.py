@@ -11,7 +11,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from cdp.figures.comparison import Signs, labels_of
+from cdp.figures.comparison import labels_of
 from cdp.figures.frame import (
     Row,
     as_text,
@@ -25,7 +25,7 @@ from cdp.figures.frame import (
     vertical,
     whisker,
 )
-from cdp.figures.palette import INK, Sign, named_sign
+from cdp.figures.palette import INK, Sign, Signs, sign_in
 from cdp.statistics.verdicts import FEW
 from cdp.values.comparison import Arm, EfficiencyLine, Equal, compute_text, equal_compute
 from cdp.values.text import counted, share_text, share_with_bounds
@@ -155,7 +155,7 @@ def pareto(arms: Sequence[Arm], signs: Signs, references: Sequence[Reference]) -
     if references:
         figure.add_trace(_published(references))
     for arm, clean, robust in placed:
-        sign = signs.get(arm.name) or named_sign(arm.name)
+        sign = sign_in(signs, arm.name)
         lines = [
             f"<b>{as_text(arm.name)}</b>",
             f"clean {share_with_bounds(clean, level=True)}",
@@ -267,7 +267,7 @@ def pareto_rows(arms: Sequence[Arm], references: Sequence[Reference]) -> list[Ro
 
 def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figure:
     """Robust accuracy against the number of synthetic images, which is on a log axis with 0 at a
-    place of its own on the left. signs: by the line's name. Whiskers: 95 % intervals of the mean
+    place of its own on the left. signs: by the name of an arm. Whiskers: 95 % intervals of the mean
     over seeds, Wilson's where there is one seed."""
     drawn = [arms for arms in lines if arms.points]
     if not drawn:
@@ -281,7 +281,7 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figur
     title = heading("How many synthetic images buy how much robustness?", note)
     figure = panels([title], panel_px=300, left_px=54, key="efficiency", legend=True)
     for number, arms in enumerate(drawn):
-        sign = signs.get(arms.name) or named_sign(arms.name)
+        sign = sign_in(signs, arms.arm)
         shift = (number - (len(drawn) - 1) / 2) * DODGE * width
         figure.add_trace(_efficiency(arms, sign, place, shift))
     if counts[0] == 0 and len(counts) > 1:

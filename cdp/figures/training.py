@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from cdp.figures.curve_data import smooth
 from cdp.figures.frame import axis, in_panel, layout_name, line, stacked
-from cdp.figures.palette import NEUTRAL, UNGUIDED, class_sign, faint
+from cdp.figures.palette import NEUTRAL, class_sign, faint
 from cdp.values.types import Sample
 
 REACH = 10
@@ -36,8 +36,8 @@ def loss_curve(points: Curve, total: int) -> go.Figure:
     x, y = np.asarray(points, np.float64).reshape(-1, 2).T
     plain = {"mode": "lines", "showlegend": False, "hovertemplate": "%{y:.4f}"}
     for name, values, color, width in (
-        ("each point", y, faint(UNGUIDED.color, 0.3), 1),
-        ("running mean", smooth(y, REACH), UNGUIDED.color, 2),
+        ("each point", y, faint(NEUTRAL.color, 0.3), 1),
+        ("running mean", smooth(y, REACH), NEUTRAL.color, 2),
     ):
         look = {"color": color, "width": width}
         figure.add_scatter(x=x, y=values, name=name, line=look, **plain)

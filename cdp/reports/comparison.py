@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from cdp import __version__
 from cdp.figures.comparison import (
     METRICS,
-    Signs,
     accuracy_of,
     arm_dots,
     arm_rows,
@@ -19,7 +18,7 @@ from cdp.figures.comparison import (
     labels_of,
 )
 from cdp.figures.evaluation import budget_curves, budget_rows
-from cdp.figures.palette import named_signs
+from cdp.figures.palette import Signs
 from cdp.figures.tradeoffs import (
     efficiency_curves,
     efficiency_rows,
@@ -30,6 +29,7 @@ from cdp.figures.tradeoffs import (
     pareto_rows,
 )
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
+from cdp.results.signs import arm_signs
 from cdp.values.comparison import Arm, Comparison, Difference, Metric, compute_text
 from cdp.values.naming import told_apart
 from cdp.values.text import counted, share_with_bounds
@@ -69,7 +69,7 @@ def _verdict(result: Difference) -> str:
 
 def _sections(comparison: Comparison, link: str) -> Iterator[Section]:
     arms = comparison.arms
-    signs, label = named_signs([arm.name for arm in arms]), labels_of(arms)
+    signs, label = arm_signs(arms), labels_of(arms)
     rows = [
         {"arm": arm.name, "seeds": len(arm.seeds)}
         | {metric: _accuracy(arm, metric) for metric in METRICS}
@@ -128,9 +128,7 @@ def _shapes(comparison: Comparison, signs: Signs) -> Iterator[Section]:
         figure = class_differences(comparison.classes, signs)
         yield Section("Class by class", [text], figure, [table])
     if any(len(line.points) > 1 for line in comparison.efficiency):
-        # A line that is called as an arm is drawn as that is.
-        names = dict.fromkeys([*signs, *(line.name for line in comparison.efficiency)])
-        figure = efficiency_curves(comparison.efficiency, named_signs(list(names)))
+        figure = efficiency_curves(comparison.efficiency, signs)
         caption, rows = f"Robust accuracy in per cent; {label}.", comparison.efficiency
         equal = "Synthetic images with which one line equals another."
         tables = [Table(caption, efficiency_rows(rows), NUMBERS)]

@@ -24,9 +24,10 @@ from cdp.figures.evaluation import (
     unseen_rows,
     weights_signs,
 )
-from cdp.figures.palette import named_sign
+from cdp.figures.palette import sign_in
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
 from cdp.reports.sentences import facts, headline, masking_sentence, unseen_gap
+from cdp.results.signs import report_sign
 from cdp.values.evaluation import EvalReport, Masking
 from cdp.values.text import share_with_bounds, threat_text
 
@@ -59,7 +60,7 @@ def _sections(report: EvalReport) -> Iterator[Section]:
     )
     caption = f"Accuracy in per cent, {label}; 95 % intervals (Wilson)."
     table = Table(caption, stage_rows(report), NUMBERS)
-    yield Section("Attack by attack", [bars], stage_bars(report), [table])
+    yield Section("Attack by attack", [bars], stage_bars(report, report_sign(report)), [table])
     if report.curves:
         yield _curves(report)
     if report.unseen:
@@ -70,7 +71,7 @@ def _sections(report: EvalReport) -> Iterator[Section]:
         yield Section("Threats it was not trained for", text_and_gap, None, [table])
     caption = f"In per cent of the images of a class, {label}."
     table = Table(caption, class_rows(report), NUMBERS)
-    yield Section("Class by class", (), class_bars(report), [table])
+    yield Section("Class by class", (), class_bars(report, report_sign(report)), [table])
     pairs = [
         row
         for row in confusion_rows(main, report.class_names)
@@ -88,11 +89,8 @@ def _sections(report: EvalReport) -> Iterator[Section]:
 
 
 def _curves(report: EvalReport) -> Section:
-    signs = weights_signs(report)
-    lines = [
-        (signs.get(curve.which) or named_sign(WHICH[curve.which]), WHICH[curve.which], curve)
-        for curve in report.curves
-    ]
+    signs = weights_signs(report, report_sign(report))
+    lines = [(sign_in(signs, curve.which), WHICH[curve.which], curve) for curve in report.curves]
     text = (
         "Curves use fewer images and a weaker attack than the number above, so they lie higher at"
         " the same budget; they show the shape."

@@ -72,7 +72,10 @@ def efficiency(
     if all(len(line.arms) < 2 for line in lines):
         return [], [], notes
     equal, unsaid = _equals(lines)
-    points = [EfficiencyLine(line.name, _points(line)) for line in lines]
+    points = [
+        EfficiencyLine(line.name, _points(line), list(line.arms.values())[-1].name)
+        for line in lines
+    ]
     return points, equal, [*notes, *_uneven(lines), *unsaid]
 
 

@@ -168,10 +168,11 @@ class EfficiencyPoint:
 @dataclass(frozen=True)
 class EfficiencyLine:
     """Arms that differ in their number of synthetic images only, as one line. name: what they
-    share."""
+    share; arm: the one of most images, whose sign the line has."""
 
     name: str
     points: tuple[EfficiencyPoint, ...]
+    arm: str = ""
 
 
 @dataclass(frozen=True)

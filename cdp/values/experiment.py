@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cdp.values.comparison import Difference
+from cdp.values.roles import Role
 from cdp.values.types import Interval
 
 Stage = Literal[
@@ -62,7 +63,8 @@ class ArmResult:
     seeds with its t interval, by objective; values: of each seed, by objective; seeds: that are
     done; steps: optimiser steps of its trainings, None unknown or unequal. difference: to the
     control in the first objective, None for the control itself and where there is nothing to
-    compare yet; front: whether no other arm is better in both objectives."""
+    compare yet; front: whether no other arm is better in both objectives; role: of what it trains
+    on."""
 
     name: str
     settings: Mapping[str, Any]
@@ -72,6 +74,7 @@ class ArmResult:
     values: Mapping[str, Mapping[int, float]]
     difference: Difference | None = None
     front: bool = False
+    role: Role = "other"
 
 
 @dataclass(frozen=True)

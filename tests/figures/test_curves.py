@@ -3,6 +3,7 @@ keep the reader's zoom."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan, nan, sqrt
 from typing import Any
 
@@ -21,8 +22,8 @@ from cdp.figures.curve_data import (
     smooth,
     thin,
 )
-from cdp.figures.curves import MAX_POINTS, QUANTITIES, X_AXES, Look, training_curves
-from cdp.figures.palette import named_signs
+from cdp.figures.curves import BEST_PX, MAX_POINTS, QUANTITIES, X_AXES, Look, training_curves
+from cdp.figures.palette import role_sign
 from cdp.ui.components.chart import pack
 from cdp.values.naming import common_name
 
@@ -105,14 +106,18 @@ def test_a_run_is_drawn_in_per_cent_with_its_interval_and_the_raw_curve_behind_a
 
 def test_clean_accuracy_is_dashed_in_the_colour_of_its_run_and_a_run_keeps_its_sign() -> None:
     names = [f"run {k}" for k in range(5)]
-    traces, signs = drawn(*(run(name) for name in names)), named_signs(names)
+    signs = {name: role_sign("guided", k, name) for k, name in enumerate(names)}
+    runs = [replace(run(name), sign=signs[name]) for name in names]
+    traces = drawn(*runs)
     for name in names:
         robust, clean = (traces[f"{name}/0/{part}/line"] for part in ("robust", "clean"))
         assert robust["marker"]["symbol"] == signs[name].symbol
         assert robust["line"]["color"] == clean["line"]["color"] == signs[name].color
         assert (robust["line"]["dash"], clean["line"]["dash"]) == ("solid", "dash")
-    alone = drawn(run(names[0]))[f"{names[0]}/0/robust/line"]
-    assert alone["line"]["color"] == signs[names[0]].color
+    alone = drawn(runs[3])[f"{names[3]}/0/robust/line"]
+    assert alone["line"]["color"] == signs[names[3]].color
+    best = traces[f"{names[0]}/0/robust/best"]["marker"]
+    assert (best["symbol"], best["size"]) == (signs[names[0]].symbol, BEST_PX)
 
 
 @pytest.mark.parametrize(("count", "banded"), [(1, True), (3, True), (4, False), (9, False)])

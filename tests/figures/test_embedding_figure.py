@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 import pytest
 
 from cdp.errors import InputError
-from cdp.figures.embedding import embedding_rows, embedding_scatter
-from cdp.figures.palette import VIRIDIS, Scale, class_sign, named_sign
+from cdp.figures.embedding import _apart, embedding_rows, embedding_scatter
+from cdp.figures.palette import VIRIDIS, Scale, class_sign, role_sign
 from cdp.values.types import Embedding
 from tests.figures.test_palette import DARK, WHITE, contrast
 
@@ -87,9 +87,11 @@ def test_a_class_has_its_sign_and_one_legend_entry_that_all_panels_obey() -> Non
     assert entries == [(f"class {k}", f"class-{k}") for k in range(3)]
 
 
-def test_a_set_has_the_sign_that_follows_from_its_name() -> None:
-    for k, trace in enumerate(sent(embedding_scatter(world(90), color_by="set", key="k"))):
-        sign, mark = named_sign(f"set {k}"), trace["marker"]
+def test_a_set_has_the_sign_that_is_given_for_its_name() -> None:
+    signs = {f"set {k}": role_sign("unguided", k, f"set {k}") for k in range(3)}
+    figure = embedding_scatter(world(90), color_by="set", key="k", signs=signs)
+    for k, trace in enumerate(sent(figure)):
+        sign, mark = signs[f"set {k}"], trace["marker"]
         expected = (sign.name, sign.color, sign.symbol)
         assert (trace["name"], mark["color"], mark["symbol"]) == expected
 
@@ -180,9 +182,29 @@ def test_panels_have_linked_axes_of_equal_scale_and_the_names_and_sizes_of_their
     assert layout.xaxis.autorangeoptions.include == (across.min(), across.max())
     counts = [int((embedding.which == k).sum()) for k in range(4)]
     titles = [f"set {k} · n = {count}" for k, count in enumerate(counts)]
-    assert [a.text for a in layout.annotations] == titles
+    assert [a.text for a in layout.annotations[:4]] == titles
+    names = [(a.text, a.name, a.xref) for a in layout.annotations[4:]]
+    panels = ("x", "x2", "x3", "x4")
+    assert names == [(f"class {k}", f"class-{k}", x) for x in panels for k in range(3)]
     axes = (layout.xaxis, layout.xaxis3, layout.yaxis)
     assert [axis.title.text for axis in axes] == ["", "PCA 1", "PCA 2"]
+
+
+def test_the_names_of_classes_stand_at_their_centres_apart_and_not_where_a_class_is_absent() -> (
+    None
+):
+    embedding = world(300)
+    figure = embedding_scatter(embedding, color_by="class", key="k")
+    for label in figure.layout.annotations:
+        own = embedding.coordinates[embedding.label == int(str(label.name)[-1])]
+        assert label.x == pytest.approx(float(np.median(own[:, 0])))
+    mask = embedding.label != 1
+    figure = embedding_scatter(embedding, color_by="class", key="k", mask=mask)
+    assert [a.text for a in figure.layout.annotations] == ["class 0", "class 2"]
+    crowd = _apart(np.zeros((10, 2)), np.array([0.1, 0.05]))
+    gaps = np.diff(np.sort(crowd[:, 1]))
+    assert gaps.min() >= 0.049
+    assert not embedding_scatter(embedding, color_by="set", key="k").layout.annotations
 
 
 @pytest.mark.parametrize("sets", [1, 2, 3, 4])

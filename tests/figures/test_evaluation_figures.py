@@ -25,7 +25,7 @@ from cdp.figures.evaluation import (
     weights_signs,
 )
 from cdp.figures.frame import as_text, heading
-from cdp.figures.palette import class_sign, named_sign
+from cdp.figures.palette import GUIDED, class_sign
 from cdp.values.evaluation import Check, Curve, Masking, Surface
 from tests.evaluations import CLASSES, outcome, report, weights_report
 from tests.figures.arms import HOSTILE, LABEL, harmful, plain
@@ -61,19 +61,19 @@ def test_the_title_is_the_finding_under_the_reports_own_label() -> None:
     assert "a quick estimate" in plain(stage_bars(replace(result, quick=True)))
 
 
-def test_best_and_last_weights_differ_in_colour_and_mark_and_the_first_has_the_models_sign() -> (
-    None
-):
+def test_best_and_last_weights_have_the_models_colour_and_the_last_a_hollow_mark() -> None:
     label, last = outcome(400, robust=0.4, seed=3)
     result = report()[0]
     other = weights_report(label, last, CLASSES, which="last")
     result = replace(result, weights=(result.main, other))
-    figure = stage_bars(result)
+    figure = stage_bars(result, GUIDED)
     bars = [trace.name for trace in figure.data if trace.type == "bar"]
     assert bars == ["best epoch", "last epoch"] and figure.layout.showlegend
     first, second = (trace.marker for trace in figure.select_traces({"mode": "markers"}))
-    assert first.color != second.color and first.symbol != second.symbol
-    assert weights_signs(result)["best"].color == named_sign(result.model.name).color
+    assert first.color == second.color == GUIDED.color
+    assert (first.symbol, second.symbol) == ("circle", "circle-open")
+    signs = weights_signs(result, GUIDED)
+    assert signs["best"] == GUIDED and signs["last"].dash != GUIDED.dash
     assert len(stage_rows(result)) == 2 * 5
 
 

@@ -17,7 +17,7 @@ from cdp.figures.lab import (
     probability_bars,
     ruler_px,
 )
-from cdp.figures.palette import CLEAR, named_sign, named_signs
+from cdp.figures.palette import CLEAR, GUIDED, UNGUIDED
 from cdp.figures.sets import class_panels, label_panels, measure_panels
 from cdp.figures.training import MAX_POINTS, resource_curves, resource_rows
 from cdp.values.types import Interval, Sample
@@ -35,7 +35,8 @@ def test_every_figure_of_sets_has_a_panel_and_every_set_its_whisker() -> None:
     covered = Interval(0.5, 0.4, 0.6, 100)
     rows = {"separation": {"guided": guided, "plain": other}, "coverage": {"guided": covered}}
     titles = {"separation": "Apart", "coverage": "Covered", "absent": "Nobody has it"}
-    figure = measure_panels(rows | {"absent": {}}, titles, {"coverage": 0.5})
+    signs = {"guided": GUIDED, "plain": UNGUIDED}
+    figure = measure_panels(rows | {"absent": {}}, titles, {"coverage": 0.5}, signs)
     assert [a.text for a in figure.layout.annotations] == ["Apart", "Covered"]
     ends = {
         (t.name, t.x[0] - t.error_x.arrayminus[0], t.x[0], t.x[0] + t.error_x.array[0])
@@ -43,21 +44,21 @@ def test_every_figure_of_sets_has_a_panel_and_every_set_its_whisker() -> None:
     }
     assert ends == {("guided", 1.5, 2.0, 2.6), ("plain", 0.8, 1.0, 1.3), ("guided", 0.4, 0.5, 0.6)}
     colors = {trace.marker.color for trace in figure.data if trace.name == "guided"}
-    assert colors == {named_sign("guided").color}
+    assert colors == {GUIDED.color}
     assert [shape.x0 for shape in figure.layout.shapes] == [0.5]
-    assert not measure_panels({}, titles, {}).data and not class_panels({}, (), "x").data
+    assert not measure_panels({}, titles, {}, {}).data and not class_panels({}, (), "x", {}).data
 
 
 def test_an_interval_that_is_not_known_is_a_mark_that_says_so() -> None:
     none = Interval(0.5, -np.inf, np.inf, 3, note="too few images")
-    (mark,) = measure_panels({"a": {"guided": none}}, {"a": "A"}, {}).data
+    (mark,) = measure_panels({"a": {"guided": none}}, {"a": "A"}, {}, {}).data
     assert mark.error_x.array == (None,) and "no interval: too few images" in mark.hovertext[0]
 
 
 def test_classes_stand_under_their_names_and_sets_beside_each_other() -> None:
     first = {0: Interval(0.5, 0.4, 0.6, 9), 7: Interval(0.7, 0.6, 0.8, 9)}
     sets = {"guided": first, "plain": {7: Interval(0.2, 0.1, 0.3, 8)}}
-    figure = class_panels(sets, ("bag",), "Apart")
+    figure = class_panels(sets, ("bag",), "Apart", {})
     assert list(figure.layout.xaxis.ticktext) == ["bag", "class 7"]
     guided, other = figure.data
     assert [round(x) for x in guided.x] == [0, 1] and round(other.x[0]) == 1
@@ -131,7 +132,7 @@ def test_the_path_draws_every_start_the_strongest_last_and_where_it_succeeds() -
 
 
 def test_the_ruler_ends_where_a_model_is_fooled_or_at_its_end_with_another_mark() -> None:
-    signs = named_signs(["a", "b"])
+    signs = {"a": GUIDED, "b": UNGUIDED}
     marks = [RulerMark("a", signs["a"], 0.04), RulerMark("b", signs["b"], None)]
     words = {"budget_is": "conventional", "unit": "l_inf", "title": "t"}
     figure = budget_ruler(marks, epsilon=0.02, budget=0.1, largest=0.3, **words)

@@ -9,7 +9,7 @@ import pytest
 from cdp.data.catalog import CATALOG
 from cdp.data.samples import SampleSet
 from cdp.data.sets import save_set
-from cdp.figures.palette import named_sign
+from cdp.figures.palette import GUIDED, UNGUIDED
 from cdp.ui.compare.sets import columns_of, strips_html
 from tests.ui.compare_runs import page, training
 from tests.ui.pages import ran, texts, until
@@ -67,9 +67,9 @@ def test_a_damaged_set_says_so_and_the_others_are_shown() -> None:
 def test_the_same_class_is_in_the_same_column_also_where_a_set_lacks_some() -> None:
     full, part = save("full"), save("part", label=np.repeat([0, 7, 9], 4))
     assert columns_of([full, part]) == (list(full.class_names), 2)
-    head, first, second = strips_html(
-        [full, part], [named_sign("full"), named_sign("part")], ["", ""]
-    ).split("cdp-section")
+    head, first, second = strips_html([full, part], [GUIDED, UNGUIDED], ["", ""]).split(
+        "cdp-section"
+    )
     assert head.count("<th scope") == first.count("<td") == second.count("<td") == 10
     filled = ["<img" in cell for cell in second.split("<td")[1:]]
     assert [k for k, there in enumerate(filled) if there] == [0, 7, 9]
@@ -77,7 +77,7 @@ def test_the_same_class_is_in_the_same_column_also_where_a_set_lacks_some() -> N
 
 def test_names_in_strips_are_text() -> None:
     one = save("plain")
-    assert "<script>" not in strips_html([one], [named_sign("plain")], ["<script>"])
+    assert "<script>" not in strips_html([one], [GUIDED], ["<script>"])
 
 
 def test_sets_of_different_shapes_have_no_map_and_say_why() -> None:

@@ -57,14 +57,14 @@ def test_columns_are_kept_in_the_workspace_and_told_by_the_link() -> None:
     two_groups()
     app = page()
     ran(control(app, "Columns, in their order").set_value(["name", "beta", "seed"]))
-    assert list(table(app)) == ["★", "Name", "Beta", "Seed"]
+    assert list(table(app)) == ["★", "Mark", "Name", "Beta", "Seed"]
     assert address(app) == {"columns": "name,beta,seed"}
-    assert list(table(page())) == ["★", "Name", "Beta", "Seed"]
-    assert list(table(page(columns="name,epochs"))) == ["★", "Name", "Epochs"]
+    assert list(table(page())) == ["★", "Mark", "Name", "Beta", "Seed"]
+    assert list(table(page(columns="name,epochs"))) == ["★", "Mark", "Name", "Epochs"]
     assert json.loads(kept_file().read_text()) == {"columns": ["name", "beta", "seed"]}
     other = page()
     ran(other.button(key="compare_columns_plain").click())
-    assert len(list(table(page()))) == 1 + len(plain_columns())
+    assert len(list(table(page()))) == 2 + len(plain_columns())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_columns_are_kept_in_the_workspace_and_told_by_the_link() -> None:
 def test_damaged_kept_columns_are_the_usual_ones(content: str) -> None:
     two_groups()
     kept_file().write_text(content)
-    assert len(list(table(page()))) == 1 + len(plain_columns())
+    assert len(list(table(page()))) == 2 + len(plain_columns())
 
 
 def test_groups_of_seeds_show_their_mean_and_only_of_numbers_measured_in_one_way() -> None:

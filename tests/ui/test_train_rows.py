@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from cdp.config.train import TrainConfig
+from cdp.figures.palette import GUIDED
 from cdp.results.reached import Reached, reached_of
 from cdp.ui.kit.runlist import matching, moving, of_kind, share
 from cdp.ui.train.runs import RUNS, accuracy_line, epoch_line, facts, row_html, watching
@@ -62,16 +63,16 @@ def test_names_and_errors_of_strangers_are_text_in_the_list() -> None:
         error="'\"><script>alert(2)</script>",
         epochs=1,
     )
-    text = row_html(run, reached_of(run))
+    text = row_html(run, reached_of(run), GUIDED)
     assert "<img" not in text and "<script" not in text
     assert "&lt;script&gt;" in text
 
 
 def test_the_bar_tells_its_value_to_a_screen_reader_and_goes_once_all_is_done() -> None:
     stopped = train_run("a", state="stopped", epochs=6)
-    assert 'aria-valuenow="50"' in row_html(stopped, reached_of(stopped))
+    assert 'aria-valuenow="50"' in row_html(stopped, reached_of(stopped), GUIDED)
     finished = train_run("b", name="other", epochs=12)
-    assert "progressbar" not in row_html(finished, reached_of(finished))
+    assert "progressbar" not in row_html(finished, reached_of(finished), GUIDED)
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,11 @@ def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> R
     if state is not None and state.key == key:
         return state
     with st.spinner("Comparing"):
-        from cdp.figures.palette import named_signs
         from cdp.results.compare import compare
+        from cdp.results.signs import arm_signs
 
         comparison = compare(ids, groups=groups)
-    signs = named_signs([arm.name for arm in comparison.arms])
+    signs = arm_signs(comparison.arms)
     result = st.session_state[_KEY] = Result(key, comparison, signs, tuple(ids), of)
     return result
 

@@ -188,14 +188,11 @@ def efficiency(result: Result) -> None:
     lines = result.comparison.efficiency
     if not any(len(line.points) > 1 for line in lines):
         return
-    from cdp.figures.palette import named_signs
     from cdp.figures.tradeoffs import efficiency_curves, efficiency_rows, equal_rows
 
-    # A line that is called as an arm is drawn as that is.
-    signs = named_signs(list(dict.fromkeys([*result.signs, *(line.name for line in lines)])))
     st.subheader("How many synthetic images does it take?", anchor=False)
     alt = "Robust accuracy against the number of synthetic images"
-    chart_of(result, "efficiency", partial(efficiency_curves, lines, signs), alt=alt)
+    chart_of(result, "efficiency", partial(efficiency_curves, lines, result.signs), alt=alt)
     equal = result.comparison.equal
     for item in equal:
         st.markdown(plain(item.sentence).replace(" %", "\u00a0%"))

@@ -15,6 +15,7 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import CdpError
 from cdp.figures.palette import Sign
+from cdp.results.signs import set_signs
 from cdp.ui.compare.result import Result, bullets
 from cdp.ui.explore.data import embedding, map_key
 from cdp.ui.explore.mapview import draw_map
@@ -50,9 +51,7 @@ def sets(result: Result) -> None:
         st.caption(plain(f"On real images alone: {', '.join(without)}."))
     if not opened:
         return
-    from cdp.figures.palette import named_signs
-
-    signs = named_signs([samples.name for samples in opened])
+    signs = set_signs(samples.name for samples in opened)
     first = opened[:MOST_STRIPS]
     facts = [f"{counted(len(item), 'image')} · {', '.join(users[item.name])}" for item in first]
     st.html(strips_html(first, [signs[item.name] for item in first], facts))

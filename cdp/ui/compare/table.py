@@ -14,6 +14,7 @@ import streamlit as st
 from cdp.config.titles import TITLES
 from cdp.results.labels import change_labels
 from cdp.results.rows import Row, run_rows
+from cdp.results.signs import run_signs
 from cdp.results.table import NOTHING, Column, column_named, group_rows
 from cdp.ui.compare.controls import chooser, controls
 from cdp.ui.compare.state import (
@@ -25,6 +26,7 @@ from cdp.ui.compare.state import (
     shown_rows,
     write_url,
 )
+from cdp.ui.kit.markup import GLYPHS
 from cdp.ui.kit.runlist import act, said
 from cdp.ui.kit.words import plain
 from cdp.values.evaluation import without_width
@@ -32,7 +34,7 @@ from cdp.values.naming import common_name
 from cdp.values.text import counted, span_text
 
 STARRED, UNSTARRED = "★", "☆"
-STAR_HEAD = "★"
+STAR_HEAD, MARK_HEAD = "★", "Mark"
 GROUP, NEWEST = "Group", "Newest"
 EVALUATED, VALIDATION = "Robust, evaluated [%]", "Robust, validation [%]"
 SPREAD = "SD over runs [points]"
@@ -41,10 +43,12 @@ SEVERAL = "several ways, so no mean"
 
 @dataclass(frozen=True)
 class Lines:
-    """ids: of the runs of each line; cells: by the head of a column, a value a line."""
+    """ids: of the runs of each line; cells: by the head of a column, a value a line; colors: of its
+    mark, () where lines have none."""
 
     ids: tuple[tuple[str, ...], ...]
     cells: Mapping[str, Sequence[Any]]
+    colors: tuple[str, ...] = ()
 
     def marked(self, chosen: Sequence[str]) -> list[int]:
         """The lines all of whose runs are chosen."""
@@ -58,10 +62,16 @@ def lines_of(rows: Sequence[Row], state: ComparisonPage) -> Lines:
 
 
 def _runs(rows: Sequence[Row], names: Sequence[str]) -> Lines:
-    cells = {STAR_HEAD: [STARRED if row.labels.star else UNSTARRED for row in rows]}
+    signs = run_signs(rows)
+    cells: dict[str, list[Any]] = {
+        STAR_HEAD: [STARRED if row.labels.star else UNSTARRED for row in rows],
+        MARK_HEAD: [GLYPHS[signs[row.id].symbol] for row in rows],
+    }
     for head, column in heads_of(names).items():
         cells[head] = [_cell(column, row) for row in rows]
-    return Lines(tuple((row.id,) for row in rows), cells)
+    return Lines(
+        tuple((row.id,) for row in rows), cells, tuple(signs[row.id].color for row in rows)
+    )
 
 
 def _cell(column: Column, row: Row) -> Any:
@@ -77,9 +87,16 @@ def _cell(column: Column, row: Row) -> Any:
 
 def _groups(rows: Sequence[Row], by: str) -> Lines:
     parts = group_rows(rows, group_key(by))
+    if not parts:
+        return Lines((), {})
     lines = [_group(key, part, by) for key, part in parts.items()]
     ids = tuple(tuple(row.id for row in part) for part in parts.values())
-    return Lines(ids, {head: [line[head] for line in lines] for head in (lines or [{}])[0]})
+    cells: dict[str, list[Any]] = {head: [line[head] for line in lines] for head in lines[0]}
+    if by != SEEDS:
+        return Lines(ids, cells)
+    signs = list(map(run_signs(rows).__getitem__, (of[0] for of in ids)))
+    marks = {MARK_HEAD: [GLYPHS[sign.symbol] for sign in signs]}
+    return Lines(ids, marks | cells, tuple(sign.color for sign in signs))
 
 
 def _group(key: str, part: Sequence[Row], by: str) -> dict[str, Any]:
@@ -183,7 +200,7 @@ def _grid(state: ComparisonPage, table: Lines) -> None:
         state.pick(table.ids, marked, _rows(st.session_state[key]))
 
     st.dataframe(
-        table.cells,
+        _in_color(table),
         key=key,
         hide_index=True,
         on_select=picked,
@@ -195,6 +212,16 @@ def _grid(state: ComparisonPage, table: Lines) -> None:
     )
 
 
+def _in_color(table: Lines) -> Any:
+    """The cells; marks in their colours."""
+    if not table.colors:
+        return table.cells
+    import pandas as pd
+
+    colors = [f"color: {color}" for color in table.colors]
+    return pd.DataFrame(table.cells).style.apply(lambda marks: colors, subset=[MARK_HEAD])
+
+
 def _rows(state: Mapping[str, Any]) -> list[int]:
     """The marked lines, in order."""
     return sorted(state["selection"].get("rows", ()))
@@ -202,16 +229,21 @@ def _rows(state: Mapping[str, Any]) -> list[int]:
 
 def _config(state: ComparisonPage, table: Lines) -> dict[str, Any]:
     config = st.column_config
+    mark = {MARK_HEAD: config.TextColumn("", width=36, help="As in the charts.")}
     if state.by:
         digits = {head: config.NumberColumn(format="%.1f") for head in (EVALUATED, VALIDATION)}
         about = (
             "Standard deviation of the runs' robust accuracies, evaluated ones if there are any."
         )
-        return digits | {
-            GROUP: config.TextColumn(width="medium"),
-            NEWEST: config.DatetimeColumn(format=MINUTES),
-            SPREAD: config.NumberColumn(format="%.2f", help=about),
-        }
+        return (
+            mark
+            | digits
+            | {
+                GROUP: config.TextColumn(width="medium"),
+                NEWEST: config.DatetimeColumn(format=MINUTES),
+                SPREAD: config.NumberColumn(format="%.2f", help=about),
+            }
+        )
     star = config.ButtonColumn(
         STAR_HEAD,
         width=42,
@@ -222,7 +254,7 @@ def _config(state: ComparisonPage, table: Lines) -> dict[str, Any]:
         help="Adds a star or takes it away.",
     )
     columns = heads_of(state.columns).items()
-    return {STAR_HEAD: star} | {head: _column(column) for head, column in columns}
+    return {STAR_HEAD: star} | mark | {head: _column(column) for head, column in columns}
 
 
 _HELP = {

@@ -14,12 +14,14 @@ import streamlit as st
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.titles import TITLES
 from cdp.errors import CdpError
+from cdp.figures.palette import Sign
 from cdp.results.history import history_of
 from cdp.results.reached import share, whole
+from cdp.results.signs import model_sign
 from cdp.statistics.shares import share_interval
 from cdp.ui.evaluate.form import EvaluationPage, shown_run
 from cdp.ui.evaluate.report import report_of, show_report
-from cdp.ui.kit.markup import Html, heading, joined, line, row, tag
+from cdp.ui.kit.markup import Html, heading, joined, line, mark, row, tag
 from cdp.ui.kit.runlist import (
     POLL_SECONDS,
     RunList,
@@ -129,9 +131,16 @@ def label_of(run: Run) -> str:
     return str(label)[:200] if isinstance(label, str) else ""
 
 
+def _sign(run: Run) -> Sign:
+    """Of the model that is evaluated."""
+    config = run.config
+    return model_sign(config.model if isinstance(config, EvaluateConfig) else run.id, run.name)
+
+
 def row_html(run: Run, stages: Sequence[Bound], *, visible: bool) -> Html:
     """One evaluation. stages: of one that moves; visible: whether its report stands below."""
-    head = joined(tag("span", "▸ ", aria_hidden="true"), run.name) if visible else run.name
+    arrow = tag("span", "▸ ", aria_hidden="true") if visible else ""
+    head = joined(arrow, mark(_sign(run)), run.name)
     if run.state == "finished":
         lines = [line(outcome_text(run), "cdp-strong"), state_line(run, "", label_of(run))]
     else:
@@ -144,7 +153,7 @@ def row_html(run: Run, stages: Sequence[Bound], *, visible: bool) -> Html:
 def detail(settings: EvaluationPage, run: Run) -> None:
     """Everything of one evaluation: its report, how far it is, or why it has none; polls while it
     moves."""
-    st.html(heading(run.name))
+    st.html(heading(run.name, _sign(run)))
     with st.container(key="evaluate_detail"):
         if not run.over:
             st.fragment(_moving, run_every=POLL_SECONDS)(run.id)

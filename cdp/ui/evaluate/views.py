@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cdp.reports.sentences import headline, images_text, masking_sentence, unseen_gap
+from cdp.results.signs import report_sign
 from cdp.ui.components.chart import chart
 from cdp.ui.kit.markup import Html, tag
 from cdp.ui.kit.tables import Rows, numbers
@@ -48,7 +49,11 @@ def attacks(report: EvalReport, key: str) -> None:
     """Accuracy falling from attack to attack."""
     from cdp.figures.evaluation import stage_bars, stage_rows
 
-    alt, bars, rows = f"{report.label}: {headline(report)}", stage_bars(report), stage_rows(report)
+    alt, bars, rows = (
+        f"{report.label}: {headline(report)}",
+        stage_bars(report, report_sign(report)),
+        stage_rows(report),
+    )
     chart_with_numbers(bars, rows, name="attacks", title="the attacks", key=key, alt=alt)
     text = (
         f"Each attack tries the images that those before it left, of {images_text(report)}; an"
@@ -62,7 +67,11 @@ def classes(report: EvalReport, key: str) -> None:
     from cdp.figures.class_pairs import confusion_rows, confusion_under_attack
     from cdp.figures.evaluation import class_bars, class_rows
 
-    alt, bars, rows = f"{report.label}: by class", class_bars(report), class_rows(report)
+    alt, bars, rows = (
+        f"{report.label}: by class",
+        class_bars(report, report_sign(report)),
+        class_rows(report),
+    )
     chart_with_numbers(bars, rows, name="classes", title="the classes", key=key, alt=alt)
     weights, attacked = _which(report, key)
     name = f"confusion-{weights.which}{'' if attacked else '-clean'}"
@@ -138,7 +147,7 @@ def unseen_html(report: EvalReport) -> Html:
 def _curves(report: EvalReport, key: str) -> None:
     from cdp.figures.evaluation import budget_curves, budget_rows, weights_signs
 
-    signs, main = weights_signs(report), report.main.which
+    signs, main = weights_signs(report, report_sign(report)), report.main.which
     titles = {item.which: weights_title(item) for item in report.weights}
     several = len(report.curves) > 1
     lines = [

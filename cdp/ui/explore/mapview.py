@@ -11,6 +11,7 @@ import streamlit as st
 
 from cdp.config.explore import ExploreConfig
 from cdp.embedding.projection import poor, trust_sentence
+from cdp.results.signs import set_signs
 from cdp.tasks import atlas
 from cdp.tasks.atlas import TRAINING, Closeup, PointScores
 from cdp.tasks.sources import dataset_of, open_source, real_images
@@ -134,6 +135,7 @@ def draw_map(
         axis=method,
         height=height or usual,
         key=key,
+        signs=dict(zip(points.names, set_signs(drawn.sets).values(), strict=True)),
     )
     return embedding_map(
         figure,

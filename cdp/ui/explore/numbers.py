@@ -13,6 +13,8 @@ import streamlit as st
 from cdp.config.explore import ExploreConfig
 from cdp.embedding.classes import Pairs, clear_pairs, pair_difference
 from cdp.embedding.measure import METRICS
+from cdp.figures.palette import Signs
+from cdp.results.signs import set_signs
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.tasks.claims import comparisons_json, sentences, too_few
 from cdp.tasks.measured import Measured, SetComparison, changes
@@ -109,7 +111,7 @@ def panels(sets: Sequence[Measured]) -> None:
         with column:
             st.subheader(title, anchor=False)
             if any(rows[key] for key in keys):
-                figure = measure_panels(rows, keys, references)
+                figure = measure_panels(rows, keys, references, _signs(sets))
                 show_figure(figure, key=f"measures_{title}", alt=title)
             else:
                 st.caption(
@@ -125,6 +127,10 @@ def panels(sets: Sequence[Measured]) -> None:
     }
     for note in sorted(notes):
         st.caption(plain(note))
+
+
+def _signs(sets: Sequence[Measured]) -> Signs:
+    return set_signs(item.name for item in sets)
 
 
 def _classes(sets: Sequence[Measured]) -> None:
@@ -149,7 +155,7 @@ def _classes(sets: Sequence[Measured]) -> None:
         }
         for item in sets
     }
-    figure = class_panels(per_class, names, METRICS[key].label)
+    figure = class_panels(per_class, names, METRICS[key].label, _signs(sets))
     show_figure(figure, key="numbers_classes", alt=f"{METRICS[key].label} of every class")
 
 

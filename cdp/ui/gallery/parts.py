@@ -35,10 +35,10 @@ def go(name: str | None = None, beside: str | None = None) -> None:
 
 def heading(line: GalleryLine, *, large: bool = False) -> None:
     """A set's name beside a mark in its colour, the same on every page."""
-    from cdp.figures.palette import named_sign
+    from cdp.results.signs import set_signs
 
     cls = "cdp-heading cdp-first" + (" cdp-lead" if large else "")
-    st.html(markup.heading(line.name, named_sign(line.name), cls=cls))
+    st.html(markup.heading(line.name, set_signs([line.name])[line.name], cls=cls))
 
 
 def facts(line: GalleryLine) -> str:

@@ -21,7 +21,9 @@ GLYPHS = {
     "triangle-right": "▶",
     "cross": "✚",
     "x": "✖",
-    "star": "★",
+    "hexagon": "⬢",
+    "pentagon": "⬟",
+    "hourglass": "⧗",
     "circle-open": "○",
 }
 """Plotly's marker symbols as text: a set or run has the same mark in a list and in a chart."""

@@ -10,7 +10,8 @@ import numpy as np
 import streamlit as st
 
 from cdp.config.lab import LabConfig
-from cdp.figures.palette import Sign, named_signs
+from cdp.figures.palette import Sign
+from cdp.results.signs import model_sign
 from cdp.tasks import lab
 from cdp.ui.components.chart import chart, load_plotly
 from cdp.ui.kit.ask import ask, take_back, waiting
@@ -99,7 +100,7 @@ def draw(
     from cdp.figures.lab import ruler_px
 
     load_plotly()
-    signs = named_signs([question.title for question in questions])
+    signs = {q.title: model_sign(q.config.model, q.title) for q in questions}
     with st.container(height=ROOM_PX + ruler_px(len(questions)), border=False, key="lab_slot"):
         # Each in a place of its own: two fragments that take turns in one place would be one to the
         # browser, and its polls could be lost.

@@ -10,11 +10,11 @@ from typing import Any
 import streamlit as st
 
 from cdp.errors import MissingError
-from cdp.figures.curve_data import RunCurves, entries, point_rows, run_rows
+from cdp.figures.curve_data import RunCurves, point_rows, run_rows
 from cdp.figures.curves import QUANTITIES, REACHES, X_AXES, Look, training_curves
-from cdp.figures.palette import Sign
 from cdp.results.history import history_of
 from cdp.results.measured import groups_of
+from cdp.results.signs import run_signs
 from cdp.ui.components.chart import load_plotly, pack, packed_chart
 from cdp.ui.kit.runlist import moving
 from cdp.ui.kit.tables import numbers
@@ -106,15 +106,6 @@ def controls(settings: CurveLook, turn: int, *, seeds: bool) -> None:
             several("Log axes", "log", axes, list(settings.log), help=about)
 
 
-def signs_of(run_ids: Sequence[str], *, mean: bool) -> dict[str, Sign]:
-    """For each of these runs the colour and mark that the curves draw it with; those of its mean
-    where seeds are joined."""
-    runs = there(run_ids)
-    groups = groups_of(runs)
-    curves = [RunCurves(run.id, run.name, groups[run.id], {}) for run in runs]
-    return {run.id: entry.sign for entry in entries(curves, mean=mean) for run in entry.runs}
-
-
 @dataclass(frozen=True)
 class Drawn:
     """What a tick drew. state: what it was drawn from; curves: the points; packed: the chart, None
@@ -136,8 +127,9 @@ def drawn_from(
     state = (versions, tuple(groups.items()), look)
     if before is not None and before.state == state:
         return before
+    signs = run_signs([run for run, _ in read])
     curves = [
-        RunCurves(run.id, run.name, groups.get(run.id, run.id), points.columns)
+        RunCurves(run.id, run.name, groups.get(run.id, run.id), points.columns, signs[run.id])
         for run, points in read
     ]
     if not any(len(points) for _, points in read):

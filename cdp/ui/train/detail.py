@@ -13,6 +13,7 @@ from cdp.config.train import TrainConfig, set_title
 from cdp.errors import CdpError
 from cdp.models.encoders import BEST, CARD
 from cdp.results.reached import Reached, reached_of
+from cdp.results.signs import run_signs
 from cdp.statistics.shares import share_interval
 from cdp.ui.components.chart import chart
 from cdp.ui.kit.choices import Choices, info_of
@@ -25,7 +26,7 @@ from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain
 from cdp.ui.train.examples import EXAMPLES, pictures
 from cdp.ui.train.form import FORM, Training
-from cdp.ui.train.runs import RUNS, epoch_line, signs_of_watched
+from cdp.ui.train.runs import RUNS, epoch_line
 from cdp.values.text import at_step, bounds_text, share_text
 from cdp.values.types import NEVER_ROBUST
 from cdp.work.records import Run, get_run
@@ -39,7 +40,7 @@ def detail(settings: Training, watched: Sequence[Run], choices: Choices) -> None
     names = {run.id: run.name for run in watched}
     run = next((run for run in watched if run.id == settings.opened), watched[-1])
     with st.container():
-        st.html(heading(run.name, signs_of_watched(settings, list(names)).get(run.id)))
+        st.html(heading(run.name, run_signs([run])[run.id]))
         if len(names) > 1:
             choose = partial(setattr, settings, "opened")
             key = f"train_open_{'-'.join(names)}"

@@ -11,8 +11,9 @@ import streamlit as st
 
 from cdp.config.titles import TITLES
 from cdp.config.train import TrainConfig, set_title
-from cdp.figures.palette import NEUTRAL, Sign
+from cdp.figures.palette import Sign
 from cdp.results.reached import Reached, reached_of
+from cdp.results.signs import run_signs
 from cdp.ui.kit.markup import Html, joined, mark, row
 from cdp.ui.kit.runlist import RunList, run_bar, run_list, state_line
 from cdp.ui.kit.words import plain
@@ -23,28 +24,17 @@ from cdp.work.records import Run
 
 def list_of_runs(settings: Training, runs: Sequence[Run]) -> None:
     """Nothing where there is no run."""
-    signs: dict[str, Sign] = {}
+    signs = run_signs(runs)
 
     def watched(listed: Sequence[Run]) -> tuple[str, ...]:
-        ids = watching(settings.watched, listed)
-        signs.clear()
-        signs.update(signs_of_watched(settings, ids))
-        return ids
+        signs.update(run_signs([run for run in listed if run.id not in signs]))
+        return watching(settings.watched, listed)
 
     def draw(run: Run, ids: tuple[str, ...]) -> None:
         _tick(run, settings, ids)
-        st.html(row_html(run, reached_of(run), signs.get(run.id)), width="stretch")
+        st.html(row_html(run, reached_of(run), signs[run.id]), width="stretch")
 
     run_list(RUNS, runs, watched, draw)
-
-
-def signs_of_watched(settings: Training, watched: Sequence[str]) -> dict[str, Sign]:
-    """How the curves draw the watched runs."""
-    if not watched:
-        return {}
-    from cdp.ui.train.curves import signs_of  # plotly: an empty page needs none
-
-    return signs_of(watched, mean=settings.mean)
 
 
 def _tick(run: Run, settings: Training, watched: Sequence[str]) -> None:
@@ -100,14 +90,13 @@ def facts(config: Any) -> str:
     return " · ".join([*parts, f"seed {config.seed}"])
 
 
-def row_html(run: Run, now: Reached, sign: Sign | None = None) -> Html:
-    """One run: its name, where it stands, what it is. sign: how the curves draw it, None where they
-    do not."""
+def row_html(run: Run, now: Reached, sign: Sign) -> Html:
+    """One run: its name, where it stands, what it is."""
     status = " · ".join(part for part in (epoch_line(run, now), accuracy_line(now)) if part)
     return row(
         joined(mark(sign), run.name),
         status,
-        run_bar(run, (sign or NEUTRAL).color),
+        run_bar(run, sign.color),
         small=facts(run.config),
         error=run.error,
     )
