@@ -13,9 +13,10 @@ from cdp.cli.runs import only
 from cdp.errors import InputError
 from cdp.values.comparison import Arm, Comparison, Difference
 from cdp.values.evaluation import without_width
-from cdp.values.text import share_with_bounds, span_text
+from cdp.values.text import share_text, share_with_bounds, span_text
 
 if TYPE_CHECKING:
+    from cdp.results.leaderboard import Board
     from cdp.work.records import Run
 
 HEAD = ("ARM", "SEEDS", "STEPS", "CLEAN", "ROBUST", "MEASURED BY")
@@ -69,6 +70,34 @@ def compare(
     for path, make in makers:
         write_report(path, make(comparison), "report")
     answer(comparison_text(comparison), comparison_json(comparison), as_json=as_json)
+
+
+def leaderboard(as_json: AsJson = False) -> None:
+    """The best evaluated trainings by data set and budget, beside what RobustBench published for
+    the same.
+
+    Seeds of the same settings are one line. The strongest attack stands first, as numbers of
+    different attacks cannot be ranked.
+    """
+    from cdp.experiments.begin import arms_of_trainings
+    from cdp.results.leaderboard import board_json, boards
+    from cdp.results.rows import run_rows
+
+    every = boards(run_rows(), arms_of_trainings())
+    text = "\n\n".join(map(_board_text, every)) or (
+        "No training is evaluated yet: python -m cdp evaluate --help"
+    )
+    answer(text, {"boards": [board_json(board) for board in every]}, as_json=as_json)
+
+
+def _board_text(board: Board) -> str:
+    lines = [("NAME", "SEEDS", "ROBUST", "CLEAN", "MEASURED BY", "TRAINED ON")]
+    for entry in board.entries:
+        robust = share_with_bounds(entry.robust) if entry.runs else share_text(entry.robust.value)
+        clean = "" if entry.clean is None else share_text(entry.clean)
+        seeds = str(len(entry.runs) or "")
+        lines.append((entry.name, seeds, robust, clean, entry.measured, entry.data))
+    return f"{board.title}\n{aligned(lines)}"
 
 
 def resolved(words: Sequence[str]) -> list[str]:

@@ -55,7 +55,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     *(system.doctor, sets.download, sets.import_, sets.export, sets.sets, making.generate),
     *(sets.measure, project.project, sets.select, sets.pseudo_label, sets.tag),
     *(making.pretrain, making.pretrain_encoder, making.train, evaluate.evaluate),
-    *(compare.compare, runs.runs, runs.show, runs.stop, runs.resume, runs.logs, runs.label),
+    *(compare.compare, compare.leaderboard, runs.runs, runs.show, runs.stop, runs.resume),
+    *(runs.logs, runs.label),
     *(theory.theory, system.clean),
 )
 COMMANDS = {command.__name__.strip("_").replace("_", "-"): command for command in _COMMANDS}

@@ -137,3 +137,15 @@ def test_two_groups_of_one_name_are_both_meant() -> None:
     assert resolved(["night"]) == ids
     with pytest.raises(InputError, match="'night-s0' is 2 runs"):
         resolved(["night-s0"])
+
+
+@pytest.mark.usefixtures("_arms")
+def test_the_leaderboard_is_one_line_a_group_with_how_it_was_measured() -> None:
+    done = run("leaderboard")
+    assert done.returncode == 0
+    title, head, first, second = done.stdout.splitlines()
+    assert head.split()[:4] == ["NAME", "SEEDS", "ROBUST", "CLEAN"]
+    assert first.split()[:2] == ["guided", "3"] and second.split()[:2] == ["plain", "3"]
+    assert "AutoAttack" in first and "budget" in title
+    (board,) = json.loads(run("leaderboard", "--json").stdout)["boards"]
+    assert [entry["seeds"] for entry in board["entries"]] == [3, 3]

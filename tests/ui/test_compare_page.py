@@ -148,3 +148,12 @@ def test_names_are_text_and_never_markup() -> None:
     app = page(runs="one,two")
     assert not [e for e in app.get("html") if "<b>*x*" in e.proto.body]
     assert "&lt;b&gt;*x*" in texts(app)
+
+
+def test_while_nothing_is_ticked_the_best_stand_below_the_table_and_lead_to_their_runs() -> None:
+    two_groups()
+    said = texts(page())
+    assert "Leaderboard" in said and "Fashion-MNIST, l_inf budget 0.1" in said
+    assert said.index(">guided</a>") < said.index(">plain</a>")
+    assert "compare?runs=guided-s" in said
+    assert "Leaderboard" not in texts(page(runs=",".join(IDS)))

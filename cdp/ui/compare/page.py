@@ -13,6 +13,7 @@ import streamlit as st
 from cdp.experiments.begin import experiments
 from cdp.experiments.cells import read_cells
 from cdp.results.rows import Row, run_rows
+from cdp.ui.compare.leaderboard import show_leaderboard
 from cdp.ui.compare.result import Result, bullets, comparison_of
 from cdp.ui.compare.state import (
     MOST_COMPARED,
@@ -74,6 +75,7 @@ def _comparison(state: ComparisonPage, rows: Sequence[Row]) -> bool:
     if not state.chosen:
         if rows:
             st.info("Tick two runs or more to compare them; seeds of one config are one arm.")
+            show_leaderboard(rows)
         return False
     ids, left_out = few(
         compared_ids(rows, state.chosen, groups=state.groups), {row.id for row in rows}
