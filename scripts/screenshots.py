@@ -4,7 +4,8 @@ Chromium, see tests/browser.py).
 Starts the app with an empty CDP_HOME, generates and saves two sets as a person would, and takes
 every page in the light and the dark theme at 1280 and at 390 pixels. PNGs are reduced to 128
 colours, which keeps each well under 200 KB. ``--only experiment`` takes the pictures of experiments
-alone, ``--home FOLDER`` keeps what was computed for the next time.
+alone, ``--only tour`` records the film of the README, ``--home FOLDER`` keeps what was computed for
+the next time.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from cdp.paths import ROOT
+from scripts.tour import record
 from tests.browser import LAUNCH_ARGS, find_browser
 from tests.e2e.driver import SLOW_MS, Server, generate, open_page, started, wait_done, wait_idle
 
@@ -61,7 +63,9 @@ def main() -> int:
         "--out", type=Path, default=OUT, help="folder for the PNGs (default: docs/images)"
     )
     parser.add_argument(
-        "--only", choices=("pages", "experiment"), help="a part of the pictures (default: all)"
+        "--only",
+        choices=("pages", "experiment", "tour"),
+        help="a part of the pictures (default: all)",
     )
     parser.add_argument(
         "--home", type=Path, help="folder to work in, which stays: experiments are found again"
@@ -87,7 +91,17 @@ def main() -> int:
             evaluated = _evaluate(server)
         if given.only != "pages":
             experiment = _experiment(server, Path(folder))
-        for theme in THEMES:
+        if given.only in (None, "tour"):
+            record(
+                browser,
+                server,
+                given.out / "tour.gif",
+                sets=[name for name, _ in SETS],
+                trained=trained,
+                evaluated=evaluated[0],
+                experiment=experiment,
+            )
+        for theme in THEMES if given.only != "tour" else ():
             context = browser.new_context(
                 color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900}
             )
