@@ -62,9 +62,9 @@ class TheoryConfig(Frozen):
     """How many the learner sees."""
     target: float = knob(0.9, "Target", gt=0, lt=1)
     """Robust accuracy to reach."""
-    strength: float = knob(0.5, "Guidance strength", ge=0, le=2)
+    strength: float = knob(0.5, "Way to the optimum", ge=0, le=2)
     """How far the synthetic mean is moved from mu (0) towards the robust optimum (1) and past it,
-    at the same separation."""
+    at the same separation. Not the strength of Generate, which is relative to the denoiser."""
     draws: int = knob(200, "Draws", unit="draws", ge=20, le=10_000, advanced=True)
     """Trainings behind each simulated value."""
     seed: int = knob(0, "Seed", ge=0, le=2**31 - 1, advanced=True)

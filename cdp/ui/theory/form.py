@@ -59,12 +59,12 @@ FORM: Form[Theory] = Form(
     prefix="theory",
     state=Theory,
     groups=(
+        Group("Synthetic classes", ("separation", "angle", "strength", "noise")),
+        Group("Learner", ("learner", "n", "target", "ridge", "draws", "seed")),
         Group(
             "Real classes and attack",
             ("norm", "epsilon", "dim", "nonzero", "profile", "size", "sigma"),
         ),
-        Group("Synthetic classes", ("separation", "angle", "strength", "noise")),
-        Group("Learner", ("learner", "n", "target", "ridge", "draws", "seed")),
     ),
     params=(
         one_of("view", VIEWS, "curves"),
