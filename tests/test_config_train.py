@@ -38,7 +38,7 @@ def test_empty_budget_and_steps_are_the_data_sets_conventions() -> None:
     cifar = TrainConfig(dataset="cifar10", norm="l2")
     assert cifar.budget(CATALOG["cifar10"].conventional("l2")) == pytest.approx(128 / 255)
     assert TrainConfig(epsilon=0.2).budget(0.1) == 0.2
-    with pytest.raises(InputError, match="set epsilon"):
+    with pytest.raises(InputError, match="set one"):
         TrainConfig(dataset="kmnist").budget(CATALOG["kmnist"].conventional("linf"))
 
 

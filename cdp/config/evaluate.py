@@ -97,7 +97,7 @@ class EvaluateConfig(Frozen):
             if value is not None:
                 return value
         raise InputError(
-            f"epsilon: neither the model nor its data set has a {norm} budget: set epsilon"
+            f"epsilon: neither the model nor its data set has a {norm} budget: set one"
         )
 
 

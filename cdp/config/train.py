@@ -262,7 +262,7 @@ class TrainConfig(Frozen):
         suggested = ", such as 0.1 for small grey images or 8/255 = 0.0314 for colour photographs"
         raise InputError(
             f"epsilon: {self.dataset} has no conventional {self.norm} budget: set"
-            f" epsilon{'' if self.norm == 'l2' else suggested}"
+            f" one{'' if self.norm == 'l2' else suggested}"
         )
 
     @property

@@ -28,7 +28,7 @@ from cdp.ui.evaluate.runs import detail, list_of_evaluations
 from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.runlist import act, not_ready, of_kind, said, same_settings, start_button
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, with_label
 from cdp.values.text import threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work import launch
@@ -64,7 +64,7 @@ def _action(settings: EvaluationPage, subject: Subject, evaluations: Sequence[Ru
         if facts is not None and not wrong:
             epsilon = facts.budget(config, subject.info)
     except InputError as error:
-        wrong = str(error).removeprefix("settings: ")
+        wrong = with_label(str(error), EvaluateConfig)
     cost = None
     if config is not None and facts is not None and not wrong:
         cost = partial(st.caption, plain(_cost(config, facts, subject.info, epsilon)))

@@ -29,7 +29,7 @@ from cdp.ui.kit.generating import HERE, background_cost, unique_name
 from cdp.ui.kit.runlist import not_ready
 from cdp.ui.kit.sheet import settings_from_png
 from cdp.ui.kit.tables import show_figure
-from cdp.ui.kit.words import plain, sentence_of
+from cdp.ui.kit.words import plain, sentence_of, with_label
 from cdp.work import launch
 from cdp.work.cost import kind
 from cdp.work.live import Job
@@ -91,7 +91,7 @@ def _action(settings: Generation, job: Job | None) -> None:
         config = settings.config()
     except InputError as error:
         st.button("Generate", type="primary", disabled=True, key="generate_off")
-        not_ready(str(error), fit=False)
+        not_ready(with_label(str(error), GenerateConfig), fit=False)
         return
     live = config.count <= LIVE_LIMIT
     with st.container(horizontal=True, vertical_alignment="center", key="action"):

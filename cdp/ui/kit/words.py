@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cdp.config.fields import fields_of
+from cdp.config.knobs import Frozen
 from cdp.work.failures import sentence
 
 
@@ -16,6 +18,14 @@ def sentence_of(error: str | Exception) -> str:
     """An error or notice as a sentence."""
     text = error if isinstance(error, str) else sentence(error)
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+
+
+def with_label(message: str, config: type[Frozen]) -> str:
+    """An error that begins with the name of a setting, as the command line has it, with what stands
+    over its control in place of that: "Attack budget: ..." of "epsilon: ..."."""
+    name, colon, rest = message.removeprefix("settings: ").partition(": ")
+    field = fields_of(config).get(name)
+    return f"{field.label}: {rest}" if field and colon else message.removeprefix("settings: ")
 
 
 def split_tags(text: str) -> list[str]:

@@ -20,7 +20,7 @@ from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.settings import to_link
 from cdp.ui.kit.tables import numbers, views
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, with_label
 from cdp.ui.theory.form import FORM, VIEWS, Theory, command, draw, reference
 from cdp.work.failures import sentence
 
@@ -151,7 +151,7 @@ def _view(settings: Theory) -> None:
         else:
             _model_view(settings.view, settings.counting())
     except (CdpError, OSError) as error:
-        text = sentence(error).removeprefix("settings: ")
+        text = with_label(sentence(error), TheoryConfig)
         st.info(plain(f"{text[:1].upper()}{text[1:]}."))
 
 

@@ -19,7 +19,7 @@ from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.frame import nothing_yet
 from cdp.ui.kit.generating import make_more
 from cdp.ui.kit.runlist import PLACE, moving, not_ready, said, same_settings, start_button
-from cdp.ui.kit.words import plain, sentence_of
+from cdp.ui.kit.words import plain, sentence_of, with_label
 from cdp.ui.train.detail import detail
 from cdp.ui.train.estimate import estimate, known_warnings
 from cdp.ui.train.form import Training
@@ -41,7 +41,7 @@ def action(settings: Training, info: DatasetInfo | None, runs: Sequence[Run]) ->
             config.budget(info.conventional(config.norm))
         valid_name(settings.name or "a")
     except InputError as error:
-        wrong = str(error).removeprefix("settings: ")
+        wrong = with_label(str(error), TrainConfig)
     usable = config is not None and info is not None and not wrong
     label = "Train" if settings.seeds == 1 else f"Train {settings.seeds} runs"
     watched = watching(settings.watched, runs)
