@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from cdp.figures.frame import Row, as_text, axis, base, color_bar, heading, names_px, panels
+from cdp.figures.frame import (
+    Heading,
+    Row,
+    as_text,
+    axis,
+    base,
+    color_bar,
+    names_px,
+    panel,
+    told,
+)
 from cdp.figures.palette import INK
 from cdp.statistics.significance import most_frequent
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
@@ -37,8 +47,9 @@ def confusion_under_attack(
     top = float(np.nanmax(off)) if np.isfinite(off).any() else 0.0
     finding = _finding(counts, class_names, attacked=attacked)
     few, room = size <= NAMED, names_px(class_names, LETTERS)
-    figure = panels(
-        [heading(finding, "per cent of the images of a class; grey: classified right")],
+    figure = panel(
+        finding,
+        "per cent of the images of a class; grey: classified right",
         panel_px=max(120, min(CELL_PX, max(18, 900 // max(size, 1))) * size),
         left_px=room + (16 if few else 34),
         bottom_px=room + 24 if 2 < size <= NAMED else 44,
@@ -52,7 +63,8 @@ def confusion_under_attack(
     )
     figure.add_trace(_heat(off, _written(off, 0.5), **scale, **_hover(off, counts, class_names)))
     _places(figure, class_names)
-    return figure.update_layout(margin={"r": 64}, meta=None if few else {"least_px": 640})
+    wide = {} if few else {"least_px": 640}
+    return figure.update_layout(margin={"r": 64}, meta=figure.layout.meta | wide)
 
 
 def _heat(values: np.ndarray, text: list[list[str]], **more: Any) -> go.Heatmap:
@@ -146,7 +158,7 @@ def pair_heatmap(
     values: np.ndarray,
     class_names: Sequence[str],
     *,
-    title: str,
+    heading: Heading,
     unit: str,
     signed: bool,
     uncertain: np.ndarray | None = None,
@@ -166,15 +178,14 @@ def pair_heatmap(
     scale |= {"x": list(class_names), "y": list(class_names), "colorbar": color_bar(unit)}
     words = f"%{{y}} and %{{x}}: %{{z:.3g}} {unit}<extra></extra>"
     heat = _heat(values, text, hovertemplate=words, **scale)
-    height = max(220, min(CELL_PX, 900 // max(len(values), 1)) * len(values) + 130)
+    height = max(220, min(CELL_PX, 900 // max(len(values), 1)) * len(values) + 106)
     layout = base(
         height,
-        (96, 8, 34, 92),
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 13}},
+        (96, 8, 10, 92),
         yaxis={"autorange": "reversed", "showgrid": False, "ticks": ""},
         xaxis={"tickangle": -40, "showgrid": False, "ticks": ""},
     )
-    return go.Figure(heat, layout)
+    return told(go.Figure(heat, layout), heading)
 
 
 def _cell(value: float, uncertain: bool) -> str:

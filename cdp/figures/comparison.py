@@ -14,16 +14,15 @@ from cdp.figures.frame import (
     axis,
     cells,
     dots,
-    heading,
-    layout_name,
     names_above,
     names_px,
     nothing,
-    panels,
+    panel,
     rows_of,
     stripes,
     vertical,
     whisker,
+    wrapped,
 )
 from cdp.figures.palette import NO_SIGNS, Sign, Signs, sign_in
 from cdp.values.comparison import Arm, ClassDifference, Difference, Metric, interval_words
@@ -34,10 +33,6 @@ from cdp.values.types import Interval
 ARM_PX, CLASS_PX = 46, 22
 ALPHA = 0.05
 METRICS: Mapping[Metric, str] = {"robust": "robust accuracy", "clean": "clean accuracy"}
-_QUESTION: Mapping[Metric, str] = {
-    "robust": "Which arm withstands more? Robust accuracy, seed by seed",
-    "clean": "What does it cost? Clean accuracy, seed by seed",
-}
 
 
 def labels_of(arms: Sequence[Arm], most: int = 3) -> str:
@@ -79,14 +74,30 @@ def arm_dots(arms: Sequence[Arm], metric: Metric, signs: Signs = NO_SIGNS) -> go
     intervals = ", ".join(dict.fromkeys(arm.interval for arm in drawn if arm.interval))
     note = f"{labels_of(drawn)}; whisker: {intervals or '95 %'}"
     note += f"; not measured: {', '.join(missing)}" if missing else ""
-    title = heading(_QUESTION[metric], note)
-    figure = panels([title], panel_px=ARM_PX * len(drawn), left_px=14, key=f"arms {metric}")
+    height = ARM_PX * len(drawn)
+    figure = panel(_apart(drawn, metric), note, panel_px=height, left_px=14, key=f"arms {metric}")
     for number, arm in enumerate(drawn):
         sign = sign_in(signs, arm.name)
         figure.add_traces(_arm(arm, metric, sign, -number - 0.12))
-    names_above(figure, [f"{arm.name}, {counted(len(arm.seeds), 'seed')}" for arm in drawn], 0)
+    names_above(figure, [f"{arm.name}, {counted(len(arm.seeds), 'seed')}" for arm in drawn])
     axis(figure, "xaxis", f"{METRICS[metric]} [%]", nticks=6)
     return figure
+
+
+def _apart(drawn: Sequence[Arm], metric: Metric) -> str:
+    """How far arms lie apart beside how far seeds of one arm do."""
+    means = [100 * mean.value for arm in drawn if (mean := accuracy_of(arm, metric))]
+    spreads = [
+        100 * (max(values) - min(values))
+        for arm in drawn
+        if len(values := list(_seeds(arm, metric).values())) > 1
+    ]
+    name, seeds = METRICS[metric].capitalize(), "with one seed each"
+    if spreads:
+        seeds = f"seeds of one arm up to {max(spreads):.1f}"
+    if len(means) > 1:
+        return f"{name}: arms lie {max(means) - min(means):.1f} points apart, {seeds}"
+    return f"{name}: {seeds}{' points apart' * bool(spreads)}"
 
 
 def _seeds(arm: Arm, metric: Metric) -> dict[int, float]:
@@ -137,30 +148,27 @@ def arm_rows(arms: Sequence[Arm], metric: Metric) -> list[Row]:
 
 
 def difference_forest(differences: Sequence[Difference], signs: Signs = NO_SIGNS) -> go.Figure:
-    """Each pair's difference in points with its interval, a panel for each metric; filled where it
-    holds after correction, else hollow. A difference has the colour of its second arm."""
-    metrics = [metric for metric in METRICS if any(diff.metric == metric for diff in differences)]
-    if not metrics:
+    """Each pair's difference of one metric in points with its interval; filled where it holds after
+    correction, else hollow. A difference has the colour of its second arm."""
+    if not differences:
         return nothing("One arm alone: nothing to compare")
-    groups = [[diff for diff in differences if diff.metric == metric] for metric in metrics]
-    titles = [heading(*_forest_title(*both)) for both in zip(metrics, groups, strict=True)]
-    most = max(map(len, groups))
-    figure = panels(titles, panel_px=ARM_PX * most, left_px=14, key="forest")
-    for row, (metric, group) in enumerate(zip(metrics, groups, strict=True)):
-        intervals = []
-        for number, diff in enumerate(group):
-            if diff.difference is not None:
-                intervals.append(diff.difference)
-                sign = _square(diff.second, signs)
-                figure.add_trace(_difference(diff, diff.difference, sign, -number - 0.12, row))
-        pairs = [
-            f"{diff.second} minus {diff.first}" + ": cannot be compared" * (diff.difference is None)
-            for diff in group
-        ]
-        names_above(figure, pairs, row, most)
-        figure.add_shape(vertical(0, row))
-        title = f"difference in {METRICS[metric]} [points]"
-        axis(figure, layout_name("x", row), title, nticks=6, range=around_zero(intervals))
+    metric, many = differences[0].metric, len(differences)
+    title = _forest_title(metric, differences)
+    figure = panel(*title, panel_px=ARM_PX * many, left_px=14, key=f"forest {metric}")
+    intervals = []
+    for number, diff in enumerate(differences):
+        if diff.difference is not None:
+            intervals.append(diff.difference)
+            sign = _square(diff.second, signs)
+            figure.add_trace(_difference(diff, diff.difference, sign, -number - 0.12))
+    pairs = [
+        f"{diff.second} minus {diff.first}" + ": cannot be compared" * (diff.difference is None)
+        for diff in differences
+    ]
+    names_above(figure, pairs)
+    figure.add_shape(vertical(0))
+    title_of_axis = f"difference in {METRICS[metric]} [points]"
+    axis(figure, "xaxis", title_of_axis, nticks=6, range=around_zero(intervals))
     return figure
 
 
@@ -187,20 +195,18 @@ def _forest_title(metric: Metric, group: Sequence[Difference]) -> tuple[str, str
     return title, f"{note} after Holm's correction{rest * (len(compared) < len(group))}"
 
 
-def _difference(
-    diff: Difference, interval: Interval, sign: Sign, at: float, row: int
-) -> go.Scatter:
+def _difference(diff: Difference, interval: Interval, sign: Sign, at: float) -> go.Scatter:
     corrected = "" if diff.adjusted is None else f", corrected {diff.adjusted:.2g}"
     lines = [
         f"<b>{as_text(diff.second)} minus {as_text(diff.first)}</b>",
         points_with_bounds(interval, level=True),
         as_text(diff.method, 80),
         "" if diff.p is None else f"p = {diff.p:.2g}{corrected}",
-        heading(diff.verdict),
+        wrapped(diff.verdict),
     ]
     words, bar = "<br>".join(filter(None, lines)), whisker([interval], sign.color, thickness=2)
     x, filled = [100 * interval.value], settled(diff)
-    return dots(x, [at], sign, [words], row=row, size=10, filled=filled, error_x=bar)
+    return dots(x, [at], sign, [words], size=10, filled=filled, error_x=bar)
 
 
 def difference_rows(differences: Sequence[Difference]) -> list[Row]:
@@ -215,28 +221,23 @@ def difference_rows(differences: Sequence[Difference]) -> list[Row]:
 
 
 def class_differences(differences: Sequence[ClassDifference], signs: Signs = NO_SIGNS) -> go.Figure:
-    """Robust accuracy class by class, second arm minus first, in points; a panel for each pair of
-    arms, filled where a class differs after correction."""
-    pairs = list(dict.fromkeys((diff.first, diff.second) for diff in differences))
-    if not pairs:
+    """Robust accuracy class by class, second arm minus first, in points, of one pair of arms;
+    filled where a class differs after correction."""
+    if not differences:
         return nothing("No two arms have robust accuracies by class")
-    groups = [[diff for diff in differences if (diff.first, diff.second) == pair] for pair in pairs]
-    titles = [heading(*_class_title(*both)) for both in zip(pairs, groups, strict=True)]
-    names = list(dict.fromkeys(diff.name for diff in differences))
-    height, left = CLASS_PX * len(names), names_px(names)
-    figure = panels(titles, panel_px=height, left_px=left, key="class differences")
-    shapes = []
-    for row, group in enumerate(groups):
-        sign = _square(pairs[row][1], signs)
-        for filled in (True, False):
-            part = [diff for diff in group if _holds(diff) == filled]
-            if part:
-                figure.add_trace(_class_marks(part, names, sign, row, filled=filled))
-        rows_of(figure, names, row)
-        shapes += [*stripes(len(names), row), vertical(0, row)]
-        ends = around_zero([diff.difference for diff in group])
-        axis(figure, layout_name("x", row), "difference [points]", nticks=6, range=ends)
-    return figure.update_layout(shapes=shapes)
+    pair = differences[0].first, differences[0].second
+    names = [diff.name for diff in differences]
+    title, height, left = _class_title(pair, differences), CLASS_PX * len(names), names_px(names)
+    figure = panel(*title, panel_px=height, left_px=left, key="class differences")
+    sign = _square(pair[1], signs)
+    for filled in (True, False):
+        part = [diff for diff in differences if _holds(diff) == filled]
+        if part:
+            figure.add_trace(_class_marks(part, names, sign, filled=filled))
+    rows_of(figure, names)
+    ends = around_zero([diff.difference for diff in differences])
+    axis(figure, "xaxis", "difference [points]", nticks=6, range=ends)
+    return figure.update_layout(shapes=[*stripes(len(names)), vertical(0)])
 
 
 def _holds(diff: ClassDifference) -> bool:
@@ -263,7 +264,7 @@ def _class_title(pair: tuple[str, str], group: Sequence[ClassDifference]) -> tup
 
 
 def _class_marks(
-    part: Sequence[ClassDifference], names: Sequence[str], sign: Sign, row: int, *, filled: bool
+    part: Sequence[ClassDifference], names: Sequence[str], sign: Sign, *, filled: bool
 ) -> go.Scatter:
     intervals = [diff.difference for diff in part]
     words = [
@@ -274,7 +275,7 @@ def _class_marks(
     ]
     x, y = [100 * i.value for i in intervals], [-names.index(diff.name) for diff in part]
     bar = whisker(intervals, sign.color)
-    return dots(x, y, sign, words, row=row, filled=filled, size=8, error_x=bar)
+    return dots(x, y, sign, words, filled=filled, size=8, error_x=bar)
 
 
 def class_difference_rows(differences: Sequence[ClassDifference]) -> list[Row]:

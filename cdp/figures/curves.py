@@ -28,7 +28,7 @@ from cdp.figures.curve_data import (
     entries,
     thin,
 )
-from cdp.figures.frame import LEGEND, as_text, in_panel, layout_name, small, stacked
+from cdp.figures.frame import LEGEND, Heading, as_text, in_panel, layout_name, small, stacked
 from cdp.figures.palette import INK, faint
 from cdp.values.text import span_text
 
@@ -73,10 +73,11 @@ class Look:
 
 @dataclass(frozen=True)
 class CurveDrawing:
-    """figure: plotly's data and layout as dictionaries, numpy arrays for columns; notes: sentences
-    on how to read it."""
+    """figure: plotly's data and layout as dictionaries, numpy arrays for columns; heading: what it
+    says; notes: sentences on how to read it."""
 
     figure: dict[str, Any]
+    heading: Heading
     notes: tuple[str, ...]
 
 
@@ -119,9 +120,34 @@ def training_curves(runs: Sequence[RunCurves], look: Look) -> CurveDrawing:
         panels.append(_PANELS[quantity](_Sheet(drawn, look, row, unit, at, traces)))
     layout = _layout(panels, look, at, f"{look.x} {unit:g} {look.log_x}")
     layout["hovermode"] = "closest" if len(drawn) > UNIFIED else "x unified"
-    return CurveDrawing(
-        {"data": traces, "layout": layout}, tuple(_notes(runs, placed, drawn, look))
-    )
+    notes = tuple(_notes(runs, placed, drawn, look))
+    return CurveDrawing({"data": traces, "layout": layout}, _heading(drawn), notes)
+
+
+def _heading(drawn: Sequence[LegendEntry]) -> Heading:
+    """One entry: how far it is below its best. Several: how far their bests lie apart."""
+    best = {entry.label: _robust(entry) for entry in drawn}
+    known = {label: values for label, values in best.items() if values}
+    note = _accuracy_note(drawn)
+    if not known:
+        return Heading("")
+    if len(known) == 1:
+        top, now = next(iter(known.values()))
+        below = f"{top - now:.1f} points below" if top - now >= 0.05 else "at"
+        return Heading(f"Robust accuracy is {below} its best", note)
+    first = max(known, key=lambda label: known[label][0])
+    tops = [top for top, _ in known.values()]
+    apart = f"The best robust accuracies lie {max(tops) - min(tops):.1f} points apart"
+    return Heading(f"{apart}, highest in {first}", note)
+
+
+def _robust(entry: LegendEntry) -> tuple[float, float] | None:
+    """Best and last robust accuracy in per cent, means over seeds."""
+    columns = [column_of(run, "robust_accuracy") for run in entry.runs]
+    known = [values for values in columns if values is not None]
+    if not known:
+        return None
+    return float(np.mean([v.max() for v in known])), float(np.mean([v[-1] for v in known]))
 
 
 @dataclass(frozen=True)
@@ -238,7 +264,6 @@ def _accuracy(sheet: _Sheet) -> _Panel:
     robust = sheet.add("robust_accuracy", _Pen(".1f", " %", "robust", band=band))
     clean = sheet.add("clean_accuracy", _Pen(".1f", " %", "clean", "dash", band))
     lines = {entry.uid: line for entry, line in clean}
-    title = "Robust accuracy, best epoch ★"
     for entry, line in robust:
         at = _best_of(entry, line)
         if at is None:
@@ -246,10 +271,8 @@ def _accuracy(sheet: _Sheet) -> _Panel:
         sheet.mark(entry, line, at, "robust", BEST_PX)
         if entry.uid in lines:
             sheet.mark(entry, lines[entry.uid], at, "clean", 7)
-        if len(sheet.drawn) == 1:
-            value = line.value[at] if line.raw is None else line.raw[at]
-            title = f"Robust accuracy: best {value:.1f} % at epoch {line.epoch[at]:.0f} ★"
-    return _Panel(title, _accuracy_note(sheet.drawn), "accuracy [%]", ACCURACY, tall=True)
+    title = "Robust accuracy, its best epoch as a large mark"
+    return _Panel(title, "", "accuracy [%]", ACCURACY, tall=True)
 
 
 def _best_of(entry: LegendEntry, line: Line) -> int | None:
@@ -292,12 +315,7 @@ def _rate(sheet: _Sheet) -> _Panel:
 
 def _behind(sheet: _Sheet) -> _Panel:
     sheet.add(GAP, _Pen(".1f", " points"))
-    title = "How far below its best is robust accuracy?"
-    if len(sheet.drawn) == 1:
-        gaps = [column_of(run, GAP) for run in sheet.drawn[0].runs]
-        now = [float(values[-1]) for values in gaps if values is not None and len(values)]
-        if now:
-            title = f"Gap: now {np.mean(now):.1f} points below the best"
+    title = "Points of robust accuracy below the best so far"
     return _Panel(title, "", "gap [points]", BEHIND, from_zero=True)
 
 

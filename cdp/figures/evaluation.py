@@ -19,12 +19,11 @@ from cdp.figures.frame import (
     cells,
     color_bar,
     dots,
-    heading,
     line,
     marker,
     names_px,
     nothing,
-    panels,
+    panel,
     rows_of,
     stripes,
     vertical,
@@ -66,12 +65,10 @@ def stage_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
     )
     threat = threat_text(report.norm, report.epsilon)
     note = f"{report.dataset_title}, {threat}; whisker: 95 % (Wilson)"
-    title = heading(
-        f"{share_text(report.main.robust.value)} withstand {report.label}",
-        f"{note}; {QUICK}" if report.quick else note,
-    )
+    note = f"{report.label}; {note}{f'; {QUICK}' * report.quick}"
     height, left = max(BAR_PX, 20 * many) * len(names), names_px(names)
-    figure = panels([title], panel_px=height, left_px=left, key="stages", legend=many > 1)
+    sizes = {"panel_px": height, "left_px": left}
+    figure = panel(_fallen(report), note, key="stages", legend=many > 1, **sizes)
     for number, weights in enumerate(report.weights):
         thick = 0.72 / many
         figure.add_traces(_bars(names, weights, signs[weights.which], 0.36 - number * thick, thick))
@@ -79,6 +76,16 @@ def stage_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
     ends = SHARES | {"range": [0, 118]}
     axis(figure, "xaxis", "images that are classified right [%]", **ends)
     return figure
+
+
+def _fallen(report: EvalReport) -> str:
+    """Which attack of several took most; the number that all leave is the report's headline."""
+    stages = report.main.stages
+    if len(stages) < 2:
+        return f"{stages[0].broken:,} images are turned by {stages[0].title}" if stages else ""
+    most = max(stages, key=lambda stage: stage.broken)
+    total = sum(stage.broken for stage in stages)
+    return f"{most.title} turns most images, {most.broken:,} of the {total:,} that any attack turns"
 
 
 def _bars(
@@ -137,9 +144,10 @@ def class_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
     classes = [*measured, *(figures for figures in report.main.classes if not figures.robust)]
     names = [figures.name for figures in classes]
     note = f"{report.label}; {report.dataset_title}; whisker: 95 % (Wilson)"
-    title, height = heading(_weakest(classes), note), CLASS_PX * max(1, len(names))
+    height = CLASS_PX * max(1, len(names))
     left = names_px(names)
-    figure = panels([title], panel_px=height, left_px=left, key="classes", legend=True)
+    sizes = {"panel_px": height, "left_px": left}
+    figure = panel(_weakest(classes), note, key="classes", legend=True, **sizes)
     sign = weights_signs(report, sign)[report.main.which]
     for part, filled, shift in (("robust", True, CLASS_SHIFT), ("clean", False, -CLASS_SHIFT)):
         drawn = [
@@ -198,8 +206,9 @@ def budget_curves(lines: Sequence[BudgetLine], *, epsilon: float | None, norm: s
     drawn = [line for line in lines if line[2].points]
     if not drawn:
         return nothing("Accuracy against budget was not measured")
-    title, several = heading(_fall(drawn), _budget_note(drawn, epsilon)), len(drawn) > 1
-    figure = panels([title], panel_px=280, left_px=52, key="budget", legend=several)
+    sizes: dict[str, Any] = {"panel_px": 280, "left_px": 52}
+    title = _fall(drawn), _budget_note(drawn, epsilon)
+    figure = panel(*title, key="budget", legend=len(drawn) > 1, **sizes)
     for number, (sign, label, curve) in enumerate(drawn):
         figure.add_traces(_budget_curve(sign, label, curve, f"{number}"))
     if epsilon is not None:
@@ -214,7 +223,7 @@ def budget_curves(lines: Sequence[BudgetLine], *, epsilon: float | None, norm: s
 
 def _fall(drawn: Sequence[BudgetLine]) -> str:
     if len(drawn) > 1:
-        return "How fast does accuracy fall with the budget?"
+        return _spread(drawn)
     points = drawn[0][2].points
     first, last = points[0], points[-1]
     at = "without attack" if first.epsilon == 0 else f"at {budget_text(first.epsilon)}"
@@ -222,6 +231,20 @@ def _fall(drawn: Sequence[BudgetLine]) -> str:
         f"{share_text(first.robust.value)} are right {at}, {share_text(last.robust.value)} at a"
         f" budget of {budget_text(last.epsilon)}"
     )
+
+
+def _spread(drawn: Sequence[BudgetLine]) -> str:
+    """How far the curves lie apart without attack, and at the largest budget that all have."""
+    known = [{p.epsilon: p.robust.value for p in curve.points} for *_, curve in drawn]
+    shared = sorted(set.intersection(*map(set, known)))
+    if not shared:
+        return "The curves have no budget in common"
+    first, last = (
+        100 * (max(v) - min(v)) for v in ([k[e] for k in known] for e in (shared[0], shared[-1]))
+    )
+    at = "without attack" if shared[0] == 0 else f"at {budget_text(shared[0])}"
+    apart = f"The curves lie {first:.1f} points apart {at}"
+    return apart + f", {last:.1f} at a budget of {budget_text(shared[-1])}" * (len(shared) > 1)
 
 
 def _budget_note(drawn: Sequence[BudgetLine], epsilon: float | None) -> str:
@@ -267,8 +290,8 @@ def masking_surface(
     title = (
         f"Loss rises by {along:.2f} nats along the gradient, by {across:.2f} in a random direction"
     )
-    title = heading(title, _surface_note(surface, epsilon, class_names))
-    figure = panels([title], panel_px=300, left_px=76, key="surface")
+    note = _surface_note(surface, epsilon, class_names)
+    figure = panel(title, note, panel_px=300, left_px=76, key="surface")
     white = {"color": "#ffffff"}
     words = (
         "along the gradient %{x:.3g}<br>random direction %{y:.3g}<br>cross-entropy %{z:.3f}"

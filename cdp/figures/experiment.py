@@ -11,6 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cdp.figures.frame import (
+    Heading,
     Row,
     as_text,
     axis,
@@ -18,12 +19,11 @@ from cdp.figures.frame import (
     cells,
     color_bar,
     dots,
-    heading,
     line,
     names_above,
     nothing,
-    panels,
-    title_at,
+    panel,
+    told,
     whisker,
 )
 from cdp.figures.palette import GRID, INK, Sign, faint, role_sign
@@ -110,8 +110,8 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
     low, high, banded = _room(result, on, figure)
     spread = "band: 95 % interval" if banded else "small: seeds"
     note = f"mean over seeds; {spread}; level lines: arms without this setting"
-    title = heading(f"{FIGURES[figure]} against {short(x)}", note)
-    drawn = panels([title], panel_px=330, left_px=56, key=f"dose-{figure}", legend=True)
+    finding = _moves(on, x, figure)
+    drawn = panel(finding, note, panel_px=330, left_px=56, key=f"dose-{figure}", legend=True)
     signs = arm_signs(result)
     for value, arms in sorted(groups.items(), key=lambda group: str(group[0])):
         name = f"{short(by)} {value:g}" if _number(value) else str(value or "guided")
@@ -137,6 +137,28 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
     _setting_axis(drawn, short(x), tried)
     axis(drawn, "yaxis", unit_of(figure), range=[low, high], nticks=7)
     return drawn
+
+
+def _moves(on: Sequence[ArmResult], x: str, figure: str) -> str:
+    """How far the means move over a setting, beside how wide their intervals are."""
+    tried = [arm.settings[x] for arm in on]
+    known = [arm.figures[figure] for arm in on]
+    means = [i.value for i in known]
+    span = f"between {short(x)} {min(tried):g} and {max(tried):g}"
+    if min(tried) == max(tried):
+        return f"{FIGURES[figure]} at {short(x)} {tried[0]:g}: {value_text(known[0], figure)}"
+    apart = _amount(max(means) - min(means), figure)
+    widths = sorted(i.high - i.low for i in known if i.wide and not i.note)
+    wide = (
+        f", their intervals are typically {_amount(widths[len(widths) // 2], figure)} wide"
+        if widths
+        else ""
+    )
+    return f"{FIGURES[figure]}: means lie within {apart} {span}{wide}"
+
+
+def _amount(value: float, figure: str) -> str:
+    return f"{100 * value:.1f} points" if figure in SHARES else f"{value:.3g}"
 
 
 def _band(x: Sequence[float], values: Sequence[Interval], factor: float, color: str) -> go.Scatter:
@@ -229,8 +251,9 @@ def arm_points(result: ExperimentResult, figure: str) -> go.Figure:
         return nothing("No arm is finished yet")
     signs, factor = arm_signs(result), scale_of(figure)
     note = "large: mean over seeds with its 95 % interval; small: seeds"
-    drawn = panels(
-        [heading(f"{FIGURES[figure]} by arm", note)],
+    drawn = panel(
+        _ranked(arms, figure),
+        note,
         panel_px=46 * len(arms) + 20,
         left_px=12,
         key=f"arms-{figure}",
@@ -254,11 +277,22 @@ def arm_points(result: ExperimentResult, figure: str) -> go.Figure:
             at, line={"color": signs[control.name].color, "dash": "dot", "width": 1}, layer="below"
         )
     names = [f"{a.name} (control)" if a is control else a.name for a in arms]
-    names_above(drawn, names, 0)
+    names_above(drawn, names)
     low, high = _around(everything)
     low = max(low, -2) if figure in SHARES else low
     axis(drawn, "xaxis", unit_of(figure), range=[low, high], nticks=7)
     return drawn
+
+
+def _ranked(arms: Sequence[ArmResult], figure: str) -> str:
+    """How far the means of arms lie apart beside the seeds of one arm."""
+    means = [arm.figures[figure].value for arm in arms]
+    seeds = [list(arm.values.get(figure, {}).values()) for arm in arms]
+    spreads = [max(values) - min(values) for values in seeds if len(values) > 1]
+    within = f", seeds of one arm up to {_amount(max(spreads), figure)}" if spreads else ""
+    if len(means) < 2:
+        return f"{FIGURES[figure]}: {value_text(arms[0].figures[figure], figure)}"
+    return f"{FIGURES[figure]}: arms lie {_amount(max(means) - min(means), figure)} apart{within}"
 
 
 def _around(values: Sequence[float]) -> list[float]:
@@ -298,17 +332,19 @@ def heat_map(result: ExperimentResult, x: str, y: str, figure: str) -> go.Figure
         "<extra></extra>",
         colorbar=color_bar(unit_of(figure)),
     )
-    title = title_at(f"{FIGURES[figure]} over {as_text(short(x))} and {as_text(short(y))}", 0, 1)
     kind = {"type": "category", "showgrid": False, "ticks": "", "linecolor": GRID}
-    layout = base(
-        110 + 44 * max(2, len(rows)), (72, 12, 34, 48), annotations=[title | {"xshift": -66}]
-    )
+    layout = base(86 + 44 * max(2, len(rows)), (72, 12, 10, 48))
     looks: dict[str, Any] = {"standoff": 6, "font": {"size": 12}}
     layout |= {
         "xaxis": kind | {"title": {"text": as_text(short(x)), **looks}},
         "yaxis": kind | {"title": {"text": as_text(short(y)), **looks}},
     }
-    return go.Figure(heat, layout)
+    best = max(found, key=lambda at: sum(found[at]) / len(found[at]))
+    finding = f"{FIGURES[figure]} is highest at {short(x)} {best[0]:g} and {short(y)} {best[1]:g}"
+    if len({round(sum(v) / len(v), 6) for v in found.values()}) == 1:
+        finding = f"{FIGURES[figure]} is the same at every {short(x)} and {short(y)}"
+    note = "mean over seeds and over all other settings; no claim that cells differ"
+    return told(go.Figure(heat, layout), Heading(finding, note))
 
 
 def pareto_front(result: ExperimentResult) -> go.Figure:
@@ -329,7 +365,8 @@ def pareto_front(result: ExperimentResult) -> go.Figure:
     )
     wide = "whiskers: 95 %" if inside else "the 95 % intervals are wider than this picture"
     note = f"filled: no other arm is better in both; {wide}"
-    drawn = panels([heading("", note)], panel_px=330, left_px=56, key="experiment-front")
+    sizes: dict[str, Any] = {"panel_px": 330, "left_px": 56}
+    drawn = panel(front_finding(result), note, key="experiment-front", **sizes)
     x = [scale[second] * a.figures[second].value for a in ahead]
     y = [scale[first] * a.figures[first].value for a in ahead]
     joined = {"color": INK, "dash": "dot", "width": 1}

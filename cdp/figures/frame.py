@@ -7,7 +7,7 @@ import html
 import re
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -17,8 +17,8 @@ from cdp.values.types import Interval
 Row = dict[str, Any]
 """A row of the table behind a figure: column -> value."""
 
-TITLE, NOTE, NAME = 48, 60, 52
-"""Letters of a title, of a note and of a name above its row in one line at 360 pixels."""
+NAME = 52
+"""Letters of a name above its row in one line at 360 pixels."""
 LINE_PX = 17
 LEGEND = {"legend": "above"}
 """For layout.meta: the legend lies above the first title, and whoever draws the figure makes room
@@ -90,8 +90,33 @@ def stacked(
     return go.Figure(layout=layout | {"annotations": notes})
 
 
-def panels(
-    headings: Sequence[str],
+class Heading(NamedTuple):
+    """What a figure says in a sentence, and how that was measured, with n. Whoever draws the figure
+    writes it above, as plain text."""
+
+    finding: str
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """Both, for a screen reader."""
+        return "; ".join(filter(None, self))
+
+
+def told(figure: go.Figure, heading: Heading) -> go.Figure:
+    """The figure with its heading in layout.meta."""
+    return figure.update_layout(meta=(figure.layout.meta or {}) | heading._asdict())
+
+
+def heading_of(figure: go.Figure) -> Heading:
+    """What ``told`` left; empty where it was not called."""
+    meta = figure.layout.meta or {}
+    return Heading(meta.get("finding", ""), meta.get("note", ""))
+
+
+def panel(
+    finding: str,
+    note: str,
     *,
     panel_px: int,
     left_px: int,
@@ -99,23 +124,20 @@ def panels(
     bottom_px: int = 44,
     legend: bool = False,
 ) -> go.Figure:
-    """Panels of one height below each other, each under its heading, which begins at the figure's
-    left edge."""
-    tallest = max(LINE_PX * (text.count("<br>") + 1) + 9 for text in headings)
-    sizes = {"gap_px": tallest + 50, "bottom_px": bottom_px, "left_px": left_px}
-    figure = stacked(headings, panel_px=panel_px, title_px=tallest, key=key, **sizes)
-    figure.update_annotations(xshift=4 - left_px)
-    figure.update_layout(hovermode="closest", showlegend=legend)
+    """One panel under a finding."""
+    sizes = {"bottom_px": bottom_px, "left_px": left_px, "title_px": 10}
+    figure = stacked([""], panel_px=panel_px, key=key, **sizes)
+    figure.update_layout(hovermode="closest", showlegend=legend, annotations=[])
     if legend:
         place = {"x": 0, "xanchor": "left", "xref": "container"}
         place |= {"y": 1, "yanchor": "top", "yref": "container"}
         figure.update_layout(meta=LEGEND, legend=place)
-    return figure
+    return told(figure, Heading(finding, note))
 
 
 def nothing(text: str) -> go.Figure:
     """A figure that says why it is empty."""
-    figure = panels([heading(text)], panel_px=10, left_px=12, bottom_px=6, key="nothing")
+    figure = panel(text, "", panel_px=10, left_px=12, bottom_px=6, key="nothing")
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
@@ -126,29 +148,24 @@ def as_text(text: str, most: int = 40) -> str:
     return html.escape(short, quote=False).replace("%{", "% {")
 
 
+def large(text: str) -> str:
+    """A finding over one of several panels."""
+    return f"<b><span style='font-size:16px'>{text}</span></b>"
+
+
 def small(text: str) -> str:
     """A line of a title in smaller letters."""
     return f"<span style='font-size:11px'>{text}</span>"
 
 
-def heading(title: str, note: str = "") -> str:
-    """A title and a smaller note under it, broken into lines."""
-    lines = [as_text(line, TITLE) for line in _even(title, TITLE)]
-    return "<br>".join([*lines, *(small(as_text(line, NOTE)) for line in _even(note, NOTE))])
+def wrapped(text: str, most: int = 60) -> str:
+    """A sentence in a hover, in lines."""
+    return "<br>".join(as_text(line, most) for line in textwrap.wrap(text, most))
 
 
 def tied(text: str) -> str:
     """Numbers kept on one line with their signs and units, by spaces that do not break."""
     return re.sub(r" (?=%)|(?<=\bn) (?== \d)|(?<=\bn =) (?=\d)|(?<=\+/-) ", "\u00a0", text)
-
-
-def _even(text: str, most: int) -> list[str]:
-    """As few lines as need be, of about the same length."""
-    text = tied(text)
-    lines = textwrap.wrap(text, most)
-    while most > 1 and len(closer := textwrap.wrap(text, most - 1)) == len(lines) > 1:
-        lines, most = closer, most - 1
-    return lines
 
 
 def axis(figure: go.Figure, name: str, title: str, **more: Any) -> None:
@@ -178,10 +195,10 @@ def _rows(count: int) -> dict[str, Any]:
     return {"range": [-count + 0.4, 0.6], "ticks": "", "showgrid": False}
 
 
-def names_above(figure: go.Figure, names: Sequence[str], row: int, most: int | None = None) -> None:
+def names_above(figure: go.Figure, names: Sequence[str]) -> None:
     """Names above their rows, as there is no room beside them on a phone."""
-    no_names(figure, most or len(names), row)
-    place = {"xref": f"{axis_name('x', row)} domain", "yref": axis_name("y", row)}
+    no_names(figure, len(names), 0)
+    place = {"xref": "x domain", "yref": "y"}
     font = {"size": 11, "color": INK}
     for number, name in enumerate(names):
         note = title_at(as_text(name, NAME), 0, -number + 0.16)

@@ -11,15 +11,16 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cdp.figures.frame import (
+    Heading,
     Row,
     axis,
     dots,
     in_panel,
     layout_name,
     line,
-    nothing,
-    small,
+    panel,
     stacked,
+    told,
     vertical,
     whisker,
 )
@@ -30,7 +31,7 @@ from cdp.values.types import ArmReport, Frame, Interval, LiveResult
 
 MAX_POINTS = 500
 TICKS = 5
-QUESTIONS = ("Does the contrastive loss fall?", "How hard is the push?", "Are classes apart?")
+TITLES = ("Contrastive loss", "Size of the push", "Separation of the classes")
 UNITS = ("loss [nats]", "guidance / noise", "between / within")
 
 
@@ -39,7 +40,7 @@ def live_curves(frames: Sequence[Frame], *, classes: bool = True) -> go.Figure:
     zeros. classes: False where there are none to be apart. The x axis spans the whole run from the
     first frame on, so curves grow into place. Above 500 frames the curves are thinned."""
     rows = 3 if classes else 2
-    figure = stacked(QUESTIONS[:rows], panel_px=92, gap_px=44, bottom_px=62, key="live-curves")
+    figure = stacked(TITLES[:rows], panel_px=92, gap_px=44, bottom_px=62, key="live-curves")
     drawn = thin(frames)
     curves = (
         (0, GUIDED, [f.loss for f in drawn]),
@@ -57,7 +58,20 @@ def live_curves(frames: Sequence[Frame], *, classes: bool = True) -> go.Figure:
         linked = {"matches": "x" if row else None}
         figure.layout[layout_name("x", row)].update(_steps(drawn, row == rows - 1) | linked)
     top = float(figure.layout[layout_name("y", rows - 1)].domain[1])
-    return figure.update_layout(legend={"y": top})
+    return told(figure.update_layout(legend={"y": top}), _course(frames))
+
+
+def _course(frames: Sequence[Frame]) -> Heading:
+    """Where the loss began and where it is."""
+    losses = [f.loss for f in frames if f.loss is not None and isfinite(f.loss)]
+    if len(losses) < 2:
+        return Heading("")
+    change = losses[-1] - losses[0]
+    way = "fallen" if change < 0 else "risen"
+    return Heading(
+        f"The contrastive loss has {way} by {abs(change):.3g} nats",
+        "mean over the batch, step by step",
+    )
 
 
 def _curve(
@@ -110,8 +124,7 @@ def strength_profile(points: Sequence[tuple[float, float]], unit: str = UNITS[1]
     """Effective strength against noise level, drawn in the order of sampling: from t/T = 1 down to
     0. points: (t/T, strength) in any order; one that is not finite is left out. unit: of
     strength."""
-    title = "Where in the denoising does guidance act?"
-    figure = stacked([title], panel_px=120, bottom_px=48, key="strength-profile")
+    figure = panel(_acting(points), "", panel_px=120, bottom_px=48, left_px=58, key="profile")
     known = sorted((t, s) for t, s in points if isfinite(s))
     x, y = [t for t, _ in known], [s for _, s in known]
     fill = {"fill": "tozeroy", "fillcolor": faint(GUIDED.color, 0.18), "showlegend": False}
@@ -121,6 +134,16 @@ def strength_profile(points: Sequence[tuple[float, float]], unit: str = UNITS[1]
     axis(figure, "xaxis", noise, range=[1, 0], hoverformat=".2f")
     axis(figure, "yaxis", unit, rangemode="tozero", nticks=4)
     return figure
+
+
+def _acting(points: Sequence[tuple[float, float]]) -> str:
+    """Where guidance acts, in one line."""
+    active = [(t, s) for t, s in points if s > 0]
+    if not active:
+        return f"Guidance acts in none of {len(points)} steps"
+    t, most = max(active, key=lambda point: point[1])
+    acts = f"Guidance acts in {len(active)} of {len(points)} steps"
+    return f"{acts}, most at t/T {t:.2f} ({most:.3g})"
 
 
 @dataclass(frozen=True)
@@ -151,44 +174,44 @@ MEASURES = (
 )
 
 
-def report_bars(result: LiveResult) -> go.Figure:
-    """Agreement, separation and nearest-image distance of both arms: a marker at the estimate, a
-    whisker over the interval. Titles say the finding: the paired difference where its interval
-    leaves 0 out, "no clear difference" where it does not; identical images say so, and fewer than
-    ten images a class find nothing. Measures that neither arm has are left out."""
+def measured(result: LiveResult) -> list[Measure]:
+    """The measures that any arm has."""
+    return [m for m in MEASURES if m.of(result.guided_report) or m.of(result.unguided_report)]
+
+
+def report_bar(measure: Measure, result: LiveResult) -> go.Figure:
+    """One measure of both arms: a marker at the estimate, a whisker over the interval. The finding
+    is the paired difference where its interval leaves 0 out, "no clear difference" where it does
+    not; identical images say so, and fewer than ten images a class find nothing."""
     arms = {GUIDED if result.unguided_report else NEUTRAL: result.guided_report}
     if result.unguided_report:
         arms[UNGUIDED] = result.unguided_report
-    measures = [m for m in MEASURES if any(m.of(report) for report in arms.values())]
-    if not measures:
-        return nothing("Too few images to measure anything")
-    titles, sizes = [finding(m, result) for m in measures], {"panel_px": 58, "gap_px": 86}
-    figure = stacked(titles, bottom_px=48, left_px=78, title_px=40, key="report", **sizes)
     names = [sign.name for sign in reversed(arms)]
+    sizes: dict[str, Any] = {"panel_px": 58, "left_px": 78, "bottom_px": 48}
+    figure = panel(*finding(measure, result), key=f"report-{measure.field}", **sizes)
+    for sign, report in arms.items():
+        if interval := measure.of(report):
+            figure.add_trace(_whisker(interval, measure, sign))
+    axis(figure, "xaxis", measure.unit, nticks=6)
     categories = {"type": "category", "categoryorder": "array", "categoryarray": names}
-    for row, measure in enumerate(measures):
-        for sign, report in arms.items():
-            if interval := measure.of(report):
-                figure.add_trace(_whisker(interval, measure, sign, row))
-        axis(figure, layout_name("x", row), measure.unit, nticks=6)
-        ends = {"range": [-0.6, len(names) - 0.4], "showgrid": False}
-        figure.layout[layout_name("y", row)].update(categories | ends)
-        if measure.reference is not None:
-            figure.add_shape(vertical(measure.reference, row))
-    return figure.update_layout(hovermode="closest", showlegend=False)
+    ends = {"range": [-0.6, len(names) - 0.4], "showgrid": False}
+    figure.layout.yaxis.update(categories | ends)
+    if measure.reference is not None:
+        figure.add_shape(vertical(measure.reference))
+    return figure
 
 
-def _whisker(interval: Interval, measure: Measure, sign: Sign, row: int) -> go.Scatter:
+def _whisker(interval: Interval, measure: Measure, sign: Sign) -> go.Scatter:
     value, digits = interval.value * measure.factor, f".{measure.digits}f"
     bounds = interval_text(interval, digits, factor=measure.factor)
     words = f"{sign.name}: {value:{digits}} ({bounds}), n = {interval.n:,}"
     bar = whisker([interval], sign.color, factor=measure.factor, thickness=2)
     y: Any = [sign.name]
-    return dots([value], y, sign, [words], row=row, size=10, error_x=bar)
+    return dots([value], y, sign, [words], size=10, error_x=bar)
 
 
 def report_rows(result: LiveResult) -> list[Row]:
-    """The numbers behind ``report_bars``: one row per arm and measure, the paired difference
+    """The numbers behind ``report_bar``: one row per arm and measure, the paired difference
     included where there is one: identical images have none."""
     arms = {"guided": result.guided_report, "unguided": result.unguided_report}
     if not result.identical:
@@ -202,13 +225,21 @@ def report_rows(result: LiveResult) -> list[Row]:
     ]
 
 
-def finding(measure: Measure, result: LiveResult) -> str:
-    """One line: what the paired difference says of this measure, or the plain name where there is
-    nothing to compare."""
+def _alone(measure: Measure, value: Interval) -> tuple[str, str]:
+    digits = f".{measure.digits}f"
+    bounds = interval_text(value, digits, factor=measure.factor)
+    unit = " %" if measure.factor == 100 else ""
+    text = f"{measure.title}: {value.value * measure.factor:{digits}}{unit}"
+    return text, f"{bounds}, n = {value.n:,}"
+
+
+def finding(measure: Measure, result: LiveResult) -> Heading:
+    """What the paired difference says of this measure, or the value where there is nothing to
+    compare."""
     change = measure.of(result.difference)
     if change is None:
         alone = measure.of(result.guided_report)
-        return f"{measure.title} (n = {alone.n:,})" if alone else measure.title
+        return Heading(*_alone(measure, alone)) if alone else Heading(measure.title)
     if result.identical:
         verdict, note = "identical so far", f"guided and unguided are the same {change.n:,} images"
     elif change.note:
@@ -222,4 +253,4 @@ def finding(measure: Measure, result: LiveResult) -> str:
             verdict = f"no finding, {FEW}"
         elif not change.low <= 0 <= change.high:
             verdict = f"guided is {'higher' if change.value > 0 else 'lower'}"
-    return f"{measure.title}: {verdict}<br>{small(note)}"
+    return Heading(f"{measure.title}: {verdict}", note)

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from cdp.figures.frame import as_text, axis, dots, small, stacked
+from cdp.figures.frame import Heading, as_text, axis, dots, panel, stacked, title_at, told
 from cdp.figures.palette import CLEAR, INK, Sign, faint
 
 CLEAN = Sign("clean", INK, "dot", "circle-open")
@@ -19,13 +18,11 @@ ATTACKED = Sign("attacked", "#b8578f", "solid", "circle")
 MOST_CLASSES = 12
 """Up to so many classes all are drawn, of more the likeliest ten."""
 BAR_PX, ROW_PX, PATH_PX = 27, 44, 150
-TITLE_LETTERS = 46
-"""So many letters of a title fit into a line on a phone."""
 _LEGEND = (
     f"<span style='color:{CLEAN.color}'>▭</span> clean   <span"
     f" style='color:{ATTACKED.color}'>■</span> attacked"
 )
-_ABOVE, _BELOW = 54, 46
+_ABOVE, _BELOW = 36, 46
 _DOTTED = {"color": INK, "dash": "dot", "width": 1}
 
 
@@ -45,9 +42,10 @@ def probability_bars(
     marks = {label: f", {label_is}"} | ({target: ", target"} if target is not None else {})
     ticks = [f"{as_text(names[c], 20)}{marks.get(c, '')}" for c in drawn]
     left_out = len(names) - len(drawn)
-    more = f"   without {left_out} classes of less" if left_out else ""
+    more = f"without {left_out} classes of less probability" if left_out else ""
     height, left = BAR_PX * len(drawn) + 10, 14 + 7 * max(map(len, ticks))
-    figure = _framed(title, f"{_LEGEND}{more}", panel_px=height, left_px=left, key="lab-bars")
+    figure = panel(title, more, panel_px=height, left_px=left, key="lab-bars")
+    figure.update_layout(annotations=[title_at(_LEGEND, 0, 1)], margin_t=26, height=height + 70)
     at = list(range(len(drawn)))
     for sign, values, shift in ((CLEAN, before, -0.19), (ATTACKED, after, 0.19)):
         fill = sign.color if sign is ATTACKED else CLEAR
@@ -94,7 +92,7 @@ def loss_path(
     above 0 means misclassified."""
     note = f"{len(losses)} random starts, the strongest thick"
     note += "; ✖ first success" * (turned_at is not None)
-    figure = _framed(title, note, panel_px=PATH_PX, left_px=54, key="lab-path")
+    figure = panel(title, note, panel_px=PATH_PX, left_px=54, key="lab-path")
     for k in [*(k for k in range(len(losses)) if k != chosen), chosen]:
         strong = k == chosen
         color = ATTACKED.color if strong else faint(INK, 0.55)
@@ -147,7 +145,8 @@ def budget_ruler(
     """Every model's smallest budget on one axis from 0 to ``largest``. epsilon: the budget chosen
     above; budget: the conventional one, which ``budget_is`` names."""
     height, sizes = ROW_PX * len(marks), {"bottom_px": _BELOW, "left_px": 10, "title_px": _ABOVE}
-    figure = stacked([title], panel_px=height, key="lab-ruler", **sizes)
+    figure = stacked([""], panel_px=height, key="lab-ruler", **sizes)
+    figure = told(figure.update_layout(annotations=[]), Heading(title))
     for row, mark in enumerate(marks):
         figure.add_traces(_on_ruler(mark, row, largest))
         name, place = as_text(mark.name), {"x": 0, "y": row, "xanchor": "left", "yanchor": "bottom"}
@@ -159,7 +158,6 @@ def budget_ruler(
         place = {"x": at, "y": 1, "yref": "paper", "xanchor": side, "yanchor": "bottom"}
         text = f"{name} {at:.3g}"
         figure.add_annotation(text=text, yshift=shift, showarrow=False, font={"size": 11}, **place)
-    figure.layout.annotations[0].update(yshift=34)
     figure.layout.margin.r = 10
     axis(figure, "xaxis", unit, range=[0, largest], nticks=7)
     figure.layout.yaxis.update(range=[len(marks) - 0.5, -0.75], visible=False)
@@ -180,14 +178,3 @@ def _on_ruler(model: RulerMark, row: int, largest: float) -> list[go.Scatter]:
     words = [f"{as_text(model.name, 100)}: {number}"]
     mark = dots([end], [row], model.sign, words, marker=look, **text)
     return [go.Scatter(x=[0, end], y=[row, row], name=model.name, **bar), mark]
-
-
-def _framed(title: str, note: str, *, panel_px: int, left_px: int, key: str) -> go.Figure:
-    """One panel under a title that begins at the left edge and is broken where a phone would cut
-    it."""
-    lines = wrap(title, TITLE_LETTERS)
-    text = "<br>".join([*(as_text(line, TITLE_LETTERS) for line in lines), small(note)])
-    height = 26 + 18 * len(lines)
-    figure = stacked([text], panel_px=panel_px, left_px=left_px, title_px=height, key=key)
-    figure.layout.annotations[0].update(xshift=4 - left_px)
-    return figure

@@ -9,18 +9,20 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cdp.figures.frame import (
+    Heading,
     as_text,
     dots,
-    heading,
     in_panel,
     layout_name,
     no_names,
+    panel,
     stacked,
+    told,
     vertical,
     whisker,
 )
 from cdp.figures.palette import NEUTRAL, Signs, class_sign, faint, sign_in
-from cdp.values.text import class_name, interval_text
+from cdp.values.text import class_name, interval_text, span_text
 from cdp.values.types import Interval
 
 ROW_PX, GAP_PX, TOP_PX = 22, 58, 52
@@ -42,6 +44,7 @@ def measure_panels(
     height = ROW_PX * max(len(names), 1) + 10
     sizes = {"panel_px": height, "gap_px": GAP_PX, "bottom_px": 34, "left_px": 14}
     texts = [titles[key] for key in measured]
+    finding = _range(titles[measured[0]], rows[measured[0]])
     figure = stacked(texts, title_px=TOP_PX, key="measures", **sizes)
     for row, key in enumerate(measured):
         for number, name in enumerate(names):
@@ -58,7 +61,9 @@ def measure_panels(
     # The legend has a line of its own above the first title.
     over = 1 + 24 / (len(measured) * (height + GAP_PX) - GAP_PX)
     place = {"x": 0, "xanchor": "left", "y": over, "yanchor": "bottom"}
-    return figure.update_layout(hovermode="closest", legend=place)
+    counts = sorted({i.n for sets in rows.values() for i in sets.values()})
+    note = f"whiskers: 95 %; n = {span_text(counts)} images of a set"
+    return told(figure.update_layout(hovermode="closest", legend=place), Heading(finding, note))
 
 
 def _words(interval: Interval, name: str, spec: str) -> str:
@@ -75,9 +80,11 @@ def class_panels(
 ) -> go.Figure:
     """One figure class by class: sets beside each other on every class. per_class: set -> class ->
     interval."""
-    figure = stacked([title], panel_px=220, bottom_px=70, left_px=52, key="classes")
     classes = sorted({value for intervals in per_class.values() for value in intervals})
     names = [class_name(class_names, value) for value in classes]
+    finding = _extremes(title, per_class, dict(zip(classes, names, strict=True)))
+    figure = panel(finding, "whiskers: 95 %", panel_px=220, bottom_px=70, left_px=52, key="classes")
+    figure.update_layout(showlegend=True, margin_t=30)
     for number, (name, intervals) in enumerate(per_class.items()):
         sign = sign_in(signs, name)
         shift = (number - (len(per_class) - 1) / 2) * 0.16
@@ -94,19 +101,45 @@ def class_panels(
     return figure.update_layout(hovermode="closest")
 
 
+def _range(title: str, sets: Mapping[str, Interval]) -> str:
+    """Which set a figure is lowest in, and which highest."""
+    low, high = (pick(sets, key=lambda name: sets[name].value) for pick in (min, max))
+    name = title.partition(":")[0]
+    if low == high:
+        return f"{name}: {sets[low].value:.3g} in {low}"
+    unequal = ", at unequal numbers of images" * (len({i.n for i in sets.values()}) > 1)
+    ends = f"from {sets[low].value:.3g} in {low} to {sets[high].value:.3g} in {high}"
+    return f"{name} runs {ends}{unequal}"
+
+
+def _extremes(
+    title: str, per_class: Mapping[str, Mapping[int, Interval]], names: Mapping[int, str]
+) -> str:
+    """The class in which a figure is lowest, over all sets."""
+    name, found = title.partition(":")[0], dict[int, float]()
+    for intervals in per_class.values():
+        for value, interval in intervals.items():
+            found[value] = min(interval.value, found.get(value, interval.value))
+    if not found:
+        return f"{name} was not measured"
+    low = min(found, key=lambda value: found[value])
+    return f"{name} is lowest in {names[low]}, {found[low]:.3g}"
+
+
 def label_panels(
-    histogram: Sequence[int], threshold: float, balance: Sequence[int], class_names: Sequence[str]
+    histogram: Sequence[int],
+    threshold: float,
+    balance: Sequence[int],
+    class_names: Sequence[str],
+    finding: str = "",
 ) -> go.Figure:
     """How sure a classifier was, and how many images of each class were kept. histogram: images by
     confidence, equal bins over [0, 1]; threshold: confidence from which images were kept; balance:
-    kept images of each class."""
+    kept images of each class; finding: what they say together."""
     size, names = len(histogram), [as_text(name, 24) for name in class_names]
-    note = f"images by confidence; kept from {threshold:g} on (line)"
-    titles = [
-        heading("How sure was the classifier?", note),
-        heading("What was kept?", f"n = {sum(balance):,} images, by class"),
-    ]
-    sizes = {"panel_px": 130, "gap_px": 86, "bottom_px": 66, "title_px": 44}
+    note = f"kept from {threshold:g} on (line); n = {sum(balance):,} images kept"
+    titles = ["All images, by confidence", "Images that were kept, by class"]
+    sizes = {"panel_px": 130, "gap_px": 86, "bottom_px": 66, "title_px": 26}
     figure = stacked(titles, key="labels", **sizes)
     grey = faint(NEUTRAL.color, 0.35)
     bins = [f"{k / size:.2f} to {(k + 1) / size:.2f}" for k in range(size)]
@@ -125,4 +158,4 @@ def label_panels(
     ticks = {"tickvals": list(range(len(names))), "ticktext": names, "tickangle": -35}
     figure.layout.xaxis2.update(ticks)
     figure.update_yaxes(title_text="images", rangemode="tozero")
-    return figure.update_layout(hovermode="closest")
+    return told(figure.update_layout(hovermode="closest"), Heading(finding, note))

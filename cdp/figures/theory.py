@@ -18,9 +18,7 @@ from cdp.figures.frame import (
     as_text,
     axis,
     color_bar,
-    heading,
-    in_panel,
-    panels,
+    panel,
     vertical,
     whisker,
 )
@@ -41,6 +39,7 @@ _EDGE = "#15181c"
 Real data themselves are a small dark one, which shows on the others."""
 _DEVIATIONS = 2.0
 """Rings are drawn at so many standard deviations."""
+PLANE_PX = 300
 _MOST = 120
 """Coordinates that are drawn; the table has all."""
 _VALUE = "robust [%]"
@@ -70,18 +69,17 @@ def samples_text(n: float) -> str:
 
 def _framed(title: str, note: Iterable[str], *, png: str, panel_px: int = 330) -> go.Figure:
     """One panel under its title; ``png`` names the picture that it is saved as."""
-    heads = [heading(title, "; ".join(note))]
-    figure = panels(heads, panel_px=panel_px, left_px=54, key=f"theory-{png}", legend=True)
+    sizes = {"panel_px": panel_px, "left_px": 54}
+    figure = panel(title, "; ".join(note), key=f"theory-{png}", legend=True, **sizes)
     return figure.update_layout(meta={**figure.layout.meta, "png": png})
 
 
-def _best(best: float, row: int = 0) -> dict[str, Any]:
-    """A dotted line across panel ``row`` at the best possible accuracy in per cent."""
-    place = in_panel(row)
+def _best(best: float) -> dict[str, Any]:
+    """A dotted line at the best possible accuracy in per cent."""
     text = f"best possible {accuracy_text(best)}"
     label = {"text": text, "textposition": "start", "yanchor": "bottom", "padding": 2}
     line = {"type": "line", "x0": 0, "x1": 1, "y0": best, "y1": best, "layer": "below"}
-    line |= {"xref": f"{place['xaxis']} domain", "yref": place["yaxis"]}
+    line |= {"xref": "x domain", "yref": "y"}
     look = {"line": {"color": INK, "dash": "dot", "width": 1}}
     return line | look | {"label": label | {"font": {"size": 10, "color": INK}}}
 
@@ -134,7 +132,7 @@ def accuracy_curves(rows: Sequence[Row], *, n: int, best: float, learner: str) -
     known = formula or drawn
     lines = f"line: {KINDS[formula[0]['kind']]}" if formula else "no formula for finite n"
     note = [learner, lines, *_drawn_note(drawn)]
-    title = "How fast does robust accuracy grow with n?"
+    title = "Robust accuracy against n: the simulation is under way"
     if known:
         at = n if formula else max(_column(known, "n"))
         here = [row for row in known if row["n"] == at] or known[-1:]
@@ -406,24 +404,18 @@ def coordinate_lines(rows: Sequence[Row], *, epsilon: float, norm: str, n: int) 
     return figure
 
 
-def guided_mean(rows: Sequence[Row], *, strength: float, best: float, learner: str) -> go.Figure:
-    """Two panels: where the mean points in the plane of mu and the optimum, and the robust accuracy
-    that follows. strength: the present one; best: the highest possible accuracy in per cent."""
-    formula, endless, drawn = _split(rows)
+def guided_mean(rows: Sequence[Row], *, strength: float, learner: str) -> go.Figure:
+    """Where the mean points in the plane of mu and the optimum. strength: the present one."""
+    formula, endless, _ = _split(rows)
     known = formula or endless
     at = {row["strength"]: row for row in known}
     start, here = at[0.0], at[strength]
-    below = f"n = {here['n']:,}" if formula else "the limit of endless samples"
-    note = f"{learner}; top: exact; below: {below}, {KINDS[here['kind']]}"
-    heads = [
-        heading(_guided_title(start, here), "; ".join([note, *_drawn_note(drawn)])),
-        heading("Robust accuracy that follows"),
-    ]
-    figure = panels(heads, panel_px=250, left_px=54, key="theory-guided", legend=True)
+    title, note = _guided_title(start, here), (learner, "directions exact")
+    figure = _framed(title, note, png="guide-the-mean", panel_px=PLANE_PX)
     way = np.array([_direction(start, row) for row in known])
     goal, mean = _direction(start, at[1.0]), _direction(start, here)
     arrows = ((REAL, way[0]), (OPTIMUM, goal), (SYNTHETIC, mean))
-    top, low = in_panel(0) | {"hoverinfo": "skip"}, in_panel(1)
+    top: dict[str, Any] = {"hoverinfo": "skip"}
     faded = {"color": SYNTHETIC.color, "width": 1}
     figure.add_scatter(x=way[:, 0], y=way[:, 1], mode="lines", line=faded, showlegend=False, **top)
     for sign, tip in arrows:
@@ -431,32 +423,40 @@ def guided_mean(rows: Sequence[Row], *, strength: float, best: float, learner: s
         line = {"color": sign.color, "dash": sign.dash, "width": 4 if sign is SYNTHETIC else 2}
         look: dict[str, Any] = {"mode": "lines+markers", "marker": mark, "line": line}
         figure.add_scatter(x=[0, tip[0]], y=[0, tip[1]], name=sign.name, **look, **top)
+    # The axes take what the arrows need, so that a wide chart has no empty half.
+    ends = [min(0.0, way[:, 1].min()) - 0.06, max(way[:, 1].max(), 0.5) + 0.06]
+    axis(figure, "xaxis", "along the real mean mu", range=[-0.06, 1.1])
+    square = {"scaleanchor": "x", "constrain": "range"}
+    axis(figure, "yaxis", "what the optimum adds", range=ends, nticks=6, **square)
+    return figure
+
+
+def guided_accuracy(
+    rows: Sequence[Row], *, strength: float, best: float, learner: str
+) -> go.Figure:
+    """The robust accuracy that follows from a guided mean. best: the highest possible accuracy in
+    per cent."""
+    formula, endless, drawn = _split(rows)
+    known = formula or endless
+    at = {row["strength"]: row for row in known}
+    here = at[strength]
+    below = f"n = {here['n']:,}" if formula else "the limit of endless samples"
+    note = [learner, below, KINDS[here["kind"]], *_drawn_note(drawn)]
+    title = f"{accuracy_text(here[_VALUE])} withstand at guidance strength {strength:g}"
+    figure = _framed(title, note, png="guided-accuracy", panel_px=PLANE_PX)
     name = f"robust accuracy, {here['kind']}" if formula else f"in the limit, {here['kind']}"
     sign = Sign("", LEARNED.color, "solid", "circle-open")
-    figure.add_trace(_line(known, "strength", _VALUE, sign, name, **low))
+    figure.add_trace(_line(known, "strength", _VALUE, sign, name))
     if drawn:
-        figure.add_trace(_simulated(drawn, "strength", sign, "simulated", **low))
+        figure.add_trace(_simulated(drawn, "strength", sign, "simulated"))
     mark = {"color": SYNTHETIC.color, "symbol": SYNTHETIC.symbol, "size": 12}
-    above: dict[str, Any] = {"mode": "markers+text", "marker": mark, "textposition": "top center"}
-    words = {"text": [f"<b>{accuracy_text(here[_VALUE])}</b>"], "textfont": {"color": INK}}
-    spot: dict[str, Any] = {
-        "x": [strength],
-        "y": [here[_VALUE]],
-        "showlegend": False,
-        "hoverinfo": "skip",
-    }
-    figure.add_scatter(**spot, **above, **words, **low)
-    square: dict[str, Any] = {"constrain": "domain"}
-    axis(figure, "xaxis", "along the real mean mu", range=[-0.06, 1.2], **square)
-    ends = [min(0.0, way[:, 1].min()) - 0.06, max(way[:, 1].max(), 0.5) + 0.06]
-    square |= {"scaleanchor": "x", "constraintoward": "top"}
-    axis(figure, "yaxis", "what the optimum adds", range=ends, nticks=6, **square)
-    ends = [-0.05, max(at) + 0.05]
-    axis(figure, "xaxis2", "guidance strength", range=ends, nticks=9)
-    _share_axis(figure, "yaxis2", [best, *_column(known, _VALUE), *_column(drawn, _VALUE)])
-    figure.add_shape(_best(best, 1))
-    figure.add_shape(vertical(strength, 1))
-    return figure.update_layout(meta={**figure.layout.meta, "png": "guide-the-mean"})
+    spot = {"x": [strength], "y": [here[_VALUE]], "showlegend": False, "hoverinfo": "skip"}
+    figure.add_scatter(mode="markers", marker=mark, **spot)
+    axis(figure, "xaxis", "guidance strength", range=[-0.05, max(at) + 0.05], nticks=9)
+    _share_axis(figure, "yaxis", [best, *_column(known, _VALUE), *_column(drawn, _VALUE)])
+    figure.add_shape(_best(best))
+    figure.add_shape(vertical(strength))
+    return figure
 
 
 def _direction(start: Row, row: Row) -> tuple[float, float]:

@@ -18,17 +18,16 @@ from cdp.figures.frame import (
     axis,
     cells,
     dots,
-    heading,
     line,
     nothing,
-    panels,
+    panel,
     vertical,
     whisker,
 )
 from cdp.figures.palette import INK, Sign, Signs, sign_in
 from cdp.statistics.verdicts import FEW
 from cdp.values.comparison import Arm, EfficiencyLine, Equal, compute_text, equal_compute
-from cdp.values.text import counted, share_text, share_with_bounds
+from cdp.values.text import counted, points_text, share_text, share_with_bounds
 from cdp.values.types import Interval
 
 Placed = tuple[Arm, Interval, Interval]
@@ -144,8 +143,8 @@ def pareto(arms: Sequence[Arm], signs: Signs, references: Sequence[Reference]) -
     placed = _placed(arms)
     if not placed:
         return nothing("No arm has both a clean and a robust accuracy")
-    title = heading(_pareto_title(arms, placed), _pareto_note(placed, references))
-    figure = panels([title], panel_px=340, left_px=54, key="pareto", legend=True)
+    title = _pareto_title(arms, placed), _pareto_note(placed, references)
+    figure = panel(*title, panel_px=340, left_px=54, key="pareto", legend=True)
     steps = sorted((entry for entry in placed if entry[0].name in front(arms)), key=_along)
     if len(steps) > 1:
         x = [100 * clean.value for _, clean, _ in steps]
@@ -278,8 +277,8 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figur
     width = high - low or 1.0
     note = "mean over seeds; whisker: 95 % interval"
     note += "; 0 has a place of its own on the log axis" * (counts[0] == 0)
-    title = heading("How many synthetic images buy how much robustness?", note)
-    figure = panels([title], panel_px=300, left_px=54, key="efficiency", legend=True)
+    finding = _bought(drawn)
+    figure = panel(finding, note, panel_px=300, left_px=54, key="efficiency", legend=True)
     for number, arms in enumerate(drawn):
         sign = sign_in(signs, arms.arm)
         shift = (number - (len(drawn) - 1) / 2) * DODGE * width
@@ -293,6 +292,18 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figur
     axis(figure, "xaxis", "synthetic images, log", ticktext=list(map(count_text, ticks)), **ends)
     axis(figure, "yaxis", "robust accuracy [%]", nticks=7)
     return figure
+
+
+def _bought(drawn: Sequence[EfficiencyLine]) -> str:
+    """What the line of most points gains from its fewest images to its most."""
+    longest = max(drawn, key=lambda line: len(line.points))
+    points = sorted(longest.points, key=lambda point: point.count)
+    first, last = points[0], points[-1]
+    if first is last:
+        robust = share_text(first.robust.value)
+        return f"{longest.name}: {robust} robust with {first.count:,} synthetic images"
+    change = points_text(last.robust.value - first.robust.value)
+    return f"{longest.name}: {change} from {first.count:,} to {last.count:,} synthetic images"
 
 
 def _efficiency(

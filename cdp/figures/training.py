@@ -4,13 +4,15 @@ what a run takes from the machine."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from cdp.figures.curve_data import smooth
-from cdp.figures.frame import axis, in_panel, layout_name, line, stacked
+from cdp.figures.frame import Heading, axis, in_panel, layout_name, line, panel, stacked, told
 from cdp.figures.palette import NEUTRAL, class_sign, faint
+from cdp.values.text import share_text
 from cdp.values.types import Sample
 
 REACH = 10
@@ -18,12 +20,12 @@ REACH = 10
 MAX_POINTS = 500
 GIGA = 1e9
 PANELS = (
-    ("cpu", "How busy is the processor?", "cores", 100.0),
-    ("memory", "How much memory does it hold?", "GB", GIGA),
-    ("gpu", "How busy is the GPU?", "%", 1.0),
-    ("gpu_memory", "How much GPU memory does it hold?", "GB", GIGA),
+    ("cpu", "Processor", "cores", 100.0),
+    ("memory", "Memory", "GB", GIGA),
+    ("gpu", "GPU", "%", 1.0),
+    ("gpu_memory", "GPU memory", "GB", GIGA),
 )
-"""(name, question, unit, how much of the sample's own unit one of it is)."""
+"""(name, title, unit, how much of the sample's own unit one of it is)."""
 
 Curve = Sequence[tuple[float, float]]
 """(step or epoch, value), rising."""
@@ -32,8 +34,8 @@ Curve = Sequence[tuple[float, float]]
 def loss_curve(points: Curve, total: int) -> go.Figure:
     """The loss of a diffusion model, its running mean with the raw curve behind. total: steps of
     the whole training."""
-    figure = stacked(["Does the model still learn?"], panel_px=130, key="pretrain-loss")
     x, y = np.asarray(points, np.float64).reshape(-1, 2).T
+    figure = panel(*_learned(x, y), panel_px=150, left_px=58, key="pretrain-loss")
     plain = {"mode": "lines", "showlegend": False, "hovertemplate": "%{y:.4f}"}
     for name, values, color, width in (
         ("each point", y, faint(NEUTRAL.color, 0.3), 1),
@@ -46,11 +48,23 @@ def loss_curve(points: Curve, total: int) -> go.Figure:
     return figure
 
 
-def held_out_curves(curves: Mapping[str, Curve], chance: float) -> go.Figure:
+def _learned(x: np.ndarray, y: np.ndarray) -> Heading:
+    """How the loss moved over the last tenth of what is there."""
+    mean = smooth(y, REACH)
+    before = mean[int(0.9 * (len(mean) - 1))]
+    change = 100 * (mean[-1] / before - 1)
+    moved = f"{'fell' if change < 0 else 'rose'} by {abs(change):.1f} % over the last tenth"
+    return Heading(
+        f"The loss {moved}, to {mean[-1]:.3g}", f"mean over {REACH} points, at step {x[-1]:,.0f}"
+    )
+
+
+def held_out_curves(curves: Mapping[str, Curve], chance: float, note: str) -> go.Figure:
     """Accuracy (0..1) on held-out training images after each epoch. curves: by encoder; chance: one
-    over the number of classes."""
-    sizes = {"panel_px": 130, "bottom_px": 68, "left_px": 52}
-    figure = stacked(["How accurate are the encoders?"], key="pretrain-held-out", **sizes)
+    over the number of classes; note: how it was measured."""
+    latest = ", ".join(f"{name} {share_text(p[-1][1])}" for name, p in curves.items())
+    sizes: dict[str, Any] = {"panel_px": 150, "bottom_px": 68, "left_px": 52}
+    figure = panel(f"Held out: {latest}", note, key="pretrain-held-out", **sizes)
     for number, (name, points) in enumerate(curves.items()):
         x, y = np.asarray(points, np.float64).reshape(-1, 2).T
         sign, share = class_sign(number, name), (100 * y).tolist()
@@ -67,8 +81,8 @@ def resource_curves(samples: Sequence[Sample], *, key: str) -> go.Figure:
     """One panel for each thing that was measured, against minutes since the first sample, pauses
     included; at most 500 points each. key: keeps the reader's zoom while it stays the same."""
     panels = measured(samples)
-    questions = [question for _, question, _, _ in panels]
-    figure = stacked(questions, panel_px=84, gap_px=46, bottom_px=46, key=key)
+    titles = [title for _, title, _, _ in panels]
+    figure = stacked(titles, panel_px=84, gap_px=46, bottom_px=46, key=key)
     drawn = samples[:: -(-len(samples) // MAX_POINTS) or 1]
     minutes = [(sample.time - samples[0].time) / 60 for sample in drawn]
     fill = {"fill": "tozeroy", "fillcolor": faint(NEUTRAL.color, 0.15), "showlegend": False}
@@ -83,7 +97,13 @@ def resource_curves(samples: Sequence[Sample], *, key: str) -> go.Figure:
         more = {"showticklabels": last, "matches": "x" if row else None, "rangemode": "tozero"}
         title = "minutes since the start, pauses included" * last
         axis(figure, layout_name("x", row), title, hoverformat=".1f", **more)
-    return figure
+    most = [
+        f"{max(value for s in samples if (value := getattr(s, name)) is not None) / size:.3g} {unit}"
+        f" of {title.lower()}"
+        for name, title, unit, size in panels
+    ]
+    note = f"a sample every few seconds, {len(samples):,} in all"
+    return told(figure, Heading(f"At most {', '.join(most)}", note))
 
 
 def measured(samples: Sequence[Sample]) -> list[tuple[str, str, str, float]]:

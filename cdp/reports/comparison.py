@@ -84,11 +84,15 @@ def _sections(comparison: Comparison, link: str) -> Iterator[Section]:
             title, caption = name.capitalize(), f"{name.capitalize()} in per cent; {label}."
             table = Table(caption, arm_rows(arms, metric), NUMBERS)
             figure = arm_dots(arms, metric, signs)
-            yield Section(f"{title}, seed by seed", (), figure, [table])
+            yield Section(f"{title}, seed by seed", (), [figure], [table])
     if comparison.differences:
         table = Table(f"In points; {label}.", difference_rows(comparison.differences), NUMBERS)
-        figure = difference_forest(comparison.differences, signs)
-        yield Section("Differences", (), figure, [table])
+        groups = {
+            metric: [diff for diff in comparison.differences if diff.metric == metric]
+            for metric in METRICS
+        }
+        figures = [difference_forest(group, signs) for group in groups.values() if group]
+        yield Section("Differences", (), figures, [table])
     yield from _shapes(comparison, signs)
     yield _settings(comparison)
     yield Section("How to cite", quoted=_citation(comparison, link))
@@ -112,21 +116,25 @@ def _shapes(comparison: Comparison, signs: Signs) -> Iterator[Section]:
         caption = "Robust accuracy in per cent, by the attack and n of each line."
         text = "Of the first evaluated seed of each arm."
         table = Table(caption, budget_rows(lines), NUMBERS)
-        yield Section("Accuracy against budget", [text], figure, [table])
+        yield Section("Accuracy against budget", [text], [figure], [table])
     if any(arm.clean and arm.robust for arm in arms):
         published = matching_arms(arms)
         caption = f"In per cent; {label}. Published numbers: as their sources state them."
         table = Table(caption, pareto_rows(arms, published), NUMBERS)
         notes, figure = pareto_notes(arms, published), pareto(arms, signs, published)
-        yield Section("Clean against robust accuracy", notes, figure, [table])
+        yield Section("Clean against robust accuracy", notes, [figure], [table])
     if comparison.classes:
         text = (
             "p is corrected by Holm over all classes of all pairs; an interval is of its class"
             " alone."
         )
         table = Table(f"In points; {label}.", class_difference_rows(comparison.classes), NUMBERS)
-        figure = class_differences(comparison.classes, signs)
-        yield Section("Class by class", [text], figure, [table])
+        pairs = dict.fromkeys((item.first, item.second) for item in comparison.classes)
+        figures = [
+            class_differences([c for c in comparison.classes if (c.first, c.second) == pair], signs)
+            for pair in pairs
+        ]
+        yield Section("Class by class", [text], figures, [table])
     if any(len(line.points) > 1 for line in comparison.efficiency):
         figure = efficiency_curves(comparison.efficiency, signs)
         caption, rows = f"Robust accuracy in per cent; {label}.", comparison.efficiency
@@ -134,7 +142,7 @@ def _shapes(comparison: Comparison, signs: Signs) -> Iterator[Section]:
         tables = [Table(caption, efficiency_rows(rows), NUMBERS)]
         tables.append(Table(equal, equal_rows(comparison.equal), "Where they are equal"))
         sentences = [values.sentence for values in comparison.equal]
-        yield Section("Robustness per synthetic image", sentences, figure, tables)
+        yield Section("Robustness per synthetic image", sentences, [figure], tables)
 
 
 def _settings(comparison: Comparison) -> Section:
@@ -158,7 +166,7 @@ def _settings(comparison: Comparison) -> Section:
         for arm in comparison.arms
     ]
     text = [] if differs else ["The arms differ in no setting."]
-    return Section("Runs and settings", text, None, tables)
+    return Section("Runs and settings", text, (), tables)
 
 
 def _citation(comparison: Comparison, link: str) -> str:

@@ -60,7 +60,7 @@ def _sections(report: EvalReport) -> Iterator[Section]:
     )
     caption = f"Accuracy in per cent, {label}; 95 % intervals (Wilson)."
     table = Table(caption, stage_rows(report), NUMBERS)
-    yield Section("Attack by attack", [bars], stage_bars(report, report_sign(report)), [table])
+    yield Section("Attack by attack", [bars], [stage_bars(report, report_sign(report))], [table])
     if report.curves:
         yield _curves(report)
     if report.unseen:
@@ -68,10 +68,10 @@ def _sections(report: EvalReport) -> Iterator[Section]:
         caption = "Robust accuracy in per cent; attack and n of each line."
         text_and_gap = [sentence for sentence in (text, unseen_gap(report)) if sentence]
         table = Table(caption, unseen_rows(report))
-        yield Section("Threats it was not trained for", text_and_gap, None, [table])
+        yield Section("Threats it was not trained for", text_and_gap, (), [table])
     caption = f"In per cent of the images of a class, {label}."
     table = Table(caption, class_rows(report), NUMBERS)
-    yield Section("Class by class", (), class_bars(report, report_sign(report)), [table])
+    yield Section("Class by class", (), [class_bars(report, report_sign(report))], [table])
     pairs = [
         row
         for row in confusion_rows(main, report.class_names)
@@ -81,7 +81,7 @@ def _sections(report: EvalReport) -> Iterator[Section]:
     caption = f"Images of one class taken for another under attack, {label}{rest}."
     table = Table(caption, pairs[:PAIRS], NUMBERS)
     figure = confusion_under_attack(main, report.class_names)
-    yield Section("What is taken for what", (), figure, [table])
+    yield Section("What is taken for what", (), [figure], [table])
     if report.masking:
         yield _masking(report, report.masking)
     yield _made(report)
@@ -98,18 +98,18 @@ def _curves(report: EvalReport) -> Section:
     caption = "Robust accuracy in per cent, by the attack and n of each line."
     figure = budget_curves(lines, epsilon=report.epsilon, norm=report.norm)
     table = Table(caption, budget_rows(lines), NUMBERS)
-    return Section("Accuracy against budget", [text], figure, [table])
+    return Section("Accuracy against budget", [text], [figure], [table])
 
 
 def _masking(report: EvalReport, masking: Masking) -> Section:
-    tables, figure = [Table(f"Checks on n = {masking.n:,} images.", masking_rows(masking))], None
+    tables, figures = [Table(f"Checks on n = {masking.n:,} images.", masking_rows(masking))], []
     if masking.surface:
         surface, names = masking.surface, report.class_names
         threat: dict[str, Any] = {"norm": report.norm, "epsilon": report.epsilon}
-        figure = masking_surface(surface, class_names=names, **threat)
+        figures = [masking_surface(surface, class_names=names, **threat)]
         caption = "Cross-entropy in nats around one image."
         tables.append(Table(caption, surface_rows(surface), "Numbers of the surface"))
-    return Section("Can the attacks be trusted?", [masking_sentence(masking)], figure, tables)
+    return Section("Can the attacks be trusted?", [masking_sentence(masking)], figures, tables)
 
 
 def _made(report: EvalReport) -> Section:

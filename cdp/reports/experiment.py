@@ -13,7 +13,6 @@ from cdp.figures.experiment import (
     cell_rows,
     dose_response,
     factors,
-    front_finding,
     heat_map,
     measured,
     pareto_front,
@@ -50,21 +49,21 @@ def _sections(result: ExperimentResult, settings: str, link: str) -> Iterator[Se
             NUMBERS,
         )
         title = FIGURES[first]
-        yield Section(title, (), dose_response(result, first), [table])
+        yield Section(title, (), [dose_response(result, first)], [table])
         if varied:
-            yield Section(f"{title} arm by arm", (), arm_points(result, first))
+            yield Section(f"{title} arm by arm", (), [arm_points(result, first)])
         if len(varied) > 1:
             for figure in known:
                 yield Section(
                     f"{FIGURES[figure]} over two settings",
                     (),
-                    heat_map(result, varied[0], varied[1], figure),
+                    [heat_map(result, varied[0], varied[1], figure)],
                 )
         if len(result.objective) > 1 and set(result.objective) <= set(known):
-            yield Section(front_finding(result), (), pareto_front(result))
+            yield Section("Front of two objectives", (), [pareto_front(result)])
     if result.proxies:
         text = tuple(proxy.sentence for proxy in result.proxies)
         yield Section("Which figure of the images deserves trust?", text)
     if result.cells:
         yield Section("Cells", tables=[Table("Shares in 0..1.", cell_rows(result), "All cells")])
-    yield Section("How to run it again", (), None, (), "\n\n".join(filter(None, [settings, link])))
+    yield Section("How to run it again", (), (), (), "\n\n".join(filter(None, [settings, link])))

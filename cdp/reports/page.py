@@ -4,9 +4,7 @@ here: the template escapes it in the page, and ``inert`` in its JSON."""
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +15,7 @@ import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from plotly.offline import get_plotlyjs
 
-from cdp.figures.frame import tied
+from cdp.figures.frame import heading_of, tied
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:;"
@@ -61,11 +59,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter: sentences, then a figure, then tables; quoted: text to copy."""
+    """A chapter: sentences, then figures, each under its finding, then tables; quoted: text to
+    copy."""
 
     title: str
     text: Sequence[str] = ()
-    figure: go.Figure | None = None
+    figures: Sequence[go.Figure] = ()
     tables: Sequence[Table] = ()
     quoted: str = ""
 
@@ -98,7 +97,7 @@ def _template() -> Template:
         "undefined": StrictUndefined,
     }
     environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, **layout)
-    environment.filters |= {"tied": tied, "cell": cell_text, "alt": alt_of, "inert": inert}
+    environment.filters |= {"tied": tied, "cell": cell_text, "heading": heading_of, "inert": inert}
     return environment.get_template("page.html")
 
 
@@ -106,12 +105,6 @@ def inert(text: str) -> str:
     """JSON that no HTML parser takes for markup, whatever its strings hold; the same value once it
     is parsed."""
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def alt_of(figure: go.Figure) -> str:
-    """A figure's headings as plain text, for a screen reader."""
-    notes = [n for n in figure.layout.annotations if (n.xref, n.yref) == ("paper", "paper")]
-    return html.unescape(re.sub(r"<[^>]*>", " ", ". ".join(note.text for note in notes)))
 
 
 def cell_text(value: object) -> str:

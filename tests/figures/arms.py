@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from cdp.figures.frame import heading_of
 from cdp.values.comparison import (
     Arm,
     ClassDifference,
@@ -30,9 +31,9 @@ HOSTILE = "</script><b>%{x}</b> & =cmd|'/c'!A1"
 
 
 def plain(figure: go.Figure) -> str:
-    """All headings in one line, without line breaks and sizes."""
-    text = " ".join(note.text for note in figure.layout.annotations).replace("<br>", " ")
-    return re.sub(r"</?span[^>]*>", "", text)
+    """The finding, its note and all names in one line, without line breaks and sizes."""
+    texts = [*heading_of(figure), *(note.text for note in figure.layout.annotations)]
+    return re.sub(r"</?(span|b)[^>]*>", "", " ".join(texts).replace("<br>", " "))
 
 
 def harmful(figure: go.Figure) -> list[str]:

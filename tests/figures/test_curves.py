@@ -135,10 +135,19 @@ def test_uncertainty_is_a_band_of_few_runs_and_a_whisker_at_the_best_epoch_of_ma
     assert star["y"][0] - reach["arrayminus"][0] == pytest.approx(100 * low[best])
 
 
-def test_the_best_epoch_is_the_measured_one_and_the_title_says_it() -> None:
+def test_the_best_epoch_is_the_measured_one_and_the_finding_says_how_far_below_it_a_run_is() -> (
+    None
+):
     share = np.array([0.1, 0.5, 0.2, 0.3, 0.31, 0.32])
-    text = layout(run("a", 6, robust_accuracy=share), smoothing=10)["annotations"][0]["text"]
-    assert "best 50.0 % at epoch 2" in text and "n = 1,000" in text
+    one = run("a", 6, robust_accuracy=share)
+    drawing = training_curves([one], Look(smoothing=10))
+    assert drawing.heading.finding == "Robust accuracy is 18.0 points below its best"
+    assert "n = 1,000" in drawing.heading.note
+    best = drawn(one, smoothing=10)["a/0/robust/best"]
+    assert best["x"] == [2.0]
+    two = training_curves([one, run("b", 6, robust_accuracy=share + 0.1)], Look())
+    assert two.heading.finding == "The best robust accuracies lie 10.0 points apart, highest in b"
+    assert training_curves([], Look()).heading.finding == ""
 
 
 def test_the_best_of_a_mean_is_among_the_points_that_most_seeds_have_reached() -> None:

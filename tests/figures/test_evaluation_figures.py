@@ -24,7 +24,7 @@ from cdp.figures.evaluation import (
     unseen_rows,
     weights_signs,
 )
-from cdp.figures.frame import as_text, heading
+from cdp.figures.frame import Heading, as_text, heading_of, told
 from cdp.figures.palette import GUIDED, class_sign
 from cdp.values.evaluation import Check, Curve, Masking, Surface
 from tests.evaluations import CLASSES, outcome, report, weights_report
@@ -53,10 +53,11 @@ def test_stages_are_drawn_in_order_with_the_bounds_of_their_intervals() -> None:
     assert list(figure.layout.yaxis.ticktext) == names
 
 
-def test_the_title_is_the_finding_under_the_reports_own_label() -> None:
+def test_the_finding_is_the_attack_that_turns_most_and_the_note_has_the_reports_own_label() -> None:
     result = replace(report(robust=0.603, n=1000)[0], label=LABEL)
     text = plain(stage_bars(result))
-    assert f"60.3 % withstand {LABEL}" in text and "Fashion-MNIST, l_inf budget 0.1" in text
+    assert LABEL in text and "Fashion-MNIST, l_inf budget 0.1" in text
+    assert "APGD-CE turns most images" in text and "60.3" not in text
     assert "a quick estimate" not in text
     assert "a quick estimate" in plain(stage_bars(replace(result, quick=True)))
 
@@ -152,7 +153,7 @@ def test_the_scale_of_confusions_ends_at_the_largest_confusion_and_the_diagonal_
 
 def test_heat_map_writes_its_numbers_and_brackets_what_is_uncertain() -> None:
     values = np.array([[np.nan, 3.14159], [-20.0, np.nan]])
-    plain_map = {"title": "t", "unit": "%", "signed": False}
+    plain_map = {"heading": Heading("t"), "unit": "%", "signed": False}
     doubt = values > 0
     heat = pair_heatmap(values, ["a", "b"], **(plain_map | {"signed": True}), uncertain=doubt)
     trace = heat.data[0]
@@ -228,8 +229,8 @@ def test_hostile_names_are_text_in_every_figure() -> None:
         assert not harmful(figure)
 
 
-def test_headings_break_between_words_and_keep_numbers_whole() -> None:
-    text = heading("60.3 % withstand AutoAttack (standard), n = 1,000, and some more words")
-    lines = text.split("<br>")
-    assert len(lines) == 2 and max(map(len, lines)) <= 48
-    assert "n = 1,000" in text and as_text("a" * 60) == "a" * 39 + "…"
+def test_a_heading_goes_with_its_figure_and_leaves_what_else_is_told_of_it() -> None:
+    said = Heading("60.3 % withstand", "n = 1,000")
+    figure = told(go.Figure(layout={"meta": {"png": "name"}}), said)
+    assert heading_of(figure) == said and figure.layout.meta["png"] == "name"
+    assert heading_of(go.Figure()) == Heading("") and as_text("a" * 60) == "a" * 39 + "…"

@@ -9,13 +9,15 @@ from math import inf, nan
 import numpy as np
 import pytest
 
+from cdp.figures.frame import heading_of
 from cdp.figures.generation import (
     MAX_POINTS,
     MEASURES,
     finding,
     live_curves,
     live_rows,
-    report_bars,
+    measured,
+    report_bar,
     report_rows,
     strength_profile,
     thin,
@@ -102,13 +104,14 @@ def test_the_strength_profile_runs_from_noise_to_image_and_leaves_raw_strength_o
 
 
 def test_whiskers_end_where_the_intervals_end_and_a_measure_that_no_arm_has_gets_no_panel() -> None:
-    figure = report_bars(result(apart(0.01, 0.11)))
+    both = result(apart(0.01, 0.11))
+    figure = report_bar(MEASURES[0], both)
     guided, unguided = figure.data[:2]
     assert (guided.name, unguided.name) == ("guided", "unguided")
     reach = guided.error_x
     ends = (guided.x[0] - reach.arrayminus[0], guided.x[0], guided.x[0] + reach.array[0])
     assert ends == pytest.approx((87, 95, 98)) and unguided.x[0] == pytest.approx(89)
-    assert len(figure.layout.annotations) == 2
+    assert measured(both) == list(MEASURES[:2])
 
 
 @pytest.mark.parametrize(
@@ -123,19 +126,19 @@ def test_whiskers_end_where_the_intervals_end_and_a_measure_that_no_arm_has_gets
 def test_the_title_claims_a_difference_only_where_the_interval_leaves_zero_out(
     low: float, high: float, words: str
 ) -> None:
-    title = finding(MEASURES[0], result(apart(low, high)))
+    title = " ".join(finding(MEASURES[0], result(apart(low, high))))
     bounds = f"{50 * (low + high):+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
     assert words in title and f"{bounds}, n = 64" in title
 
 
 def test_nothing_is_found_in_few_images_of_a_class_or_in_identical_ones() -> None:
     clear = result(apart(0.01, 0.11))
-    few = finding(MEASURES[0], replace(clear, label=np.arange(64) % 7))
+    few = finding(MEASURES[0], replace(clear, label=np.arange(64) % 7)).finding
     assert "no finding, fewer than 10 images a class" in few and "higher" not in few
     enough = replace(clear, label=np.arange(64) % 6)
-    assert "guided is higher" in finding(MEASURES[0], enough)
+    assert "guided is higher" in finding(MEASURES[0], enough).finding
     same = replace(clear, unguided=IMAGE)
-    title = finding(MEASURES[0], same)
+    title = " ".join(finding(MEASURES[0], same))
     assert "identical so far" in title and "interval" not in title
     assert {row["arm"] for row in report_rows(same)} == {"guided", "unguided"}
     rows = report_rows(clear)
@@ -144,9 +147,9 @@ def test_nothing_is_found_in_few_images_of_a_class_or_in_identical_ones() -> Non
 
 
 def test_one_arm_alone_is_drawn_without_a_claim_and_nothing_measured_is_no_error() -> None:
-    figure = report_bars(result(None, alone=True))
-    assert [trace.name for trace in figure.data] == ["images", "images"]
-    assert figure.layout.annotations[0].text == "Agreement with the label (n = 64)"
+    figure = report_bar(MEASURES[0], result(None, alone=True))
+    assert [trace.name for trace in figure.data] == ["images"]
+    said = heading_of(figure)
+    assert said.finding == "Agreement with the label: 95.0 %" and "n = 64" in said.note
     nothing = ArmReport(None, None, None)
-    figure = report_bars(replace(result(None, alone=True), guided_report=nothing))
-    assert not figure.data and "NaN" not in figure.to_json()
+    assert not measured(replace(result(None, alone=True), guided_report=nothing))

@@ -144,16 +144,6 @@ def test_the_ruler_ends_where_a_model_is_fooled_or_at_its_end_with_another_mark(
     assert figure.layout.height == ruler_px(2)
 
 
-def test_a_long_title_is_broken_and_never_markup() -> None:
-    title = "speed limit 120 <b>0.98</b> becomes right of way at next crossing 0.76"
-    long, short = (
-        probability_bars(NAMES, BEFORE, AFTER, title=text, label=0).layout for text in (title, "x")
-    )
-    text = long.annotations[0].text
-    assert "<b>" not in text and text.count("<br>") == 2
-    assert long.margin.t > short.margin.t
-
-
 @pytest.mark.parametrize("background", [WHITE, DARK])
 def test_both_bars_of_the_lab_are_seen_on_both_themes(background: str) -> None:
     assert min(contrast(sign.color, background) for sign in (CLEAN, ATTACKED)) >= 4

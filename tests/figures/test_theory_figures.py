@@ -13,12 +13,14 @@ import plotly.graph_objects as go
 import pytest
 
 from cdp.config.theory import TheoryConfig
+from cdp.figures.frame import heading_of
 from cdp.figures.theory import (
     Placed,
     accuracy_curves,
     accuracy_map,
     accuracy_text,
     coordinate_lines,
+    guided_accuracy,
     guided_mean,
     needed_curve,
     plane,
@@ -33,7 +35,7 @@ NEEDED: dict[str, Any] = {"here": 1.0, "limit": 60.0, "lawful": True, "learner":
 MAP: dict[str, Any] = {"title": "A finding", "learner": "x", "here": (1.0, 25.0), "real": 20.0}
 PLANE: dict[str, Any] = {"norm": "linf", "epsilon": 0.25, "sigma": 1.0, "noise": 1.0}
 COORDINATES: dict[str, Any] = {"epsilon": 0.25, "norm": "linf", "n": 1000}
-GUIDED: dict[str, Any] = {"strength": 0.5, "best": 95.0, "learner": "Averaging"}
+GUIDED: dict[str, Any] = {"strength": 0.5, "learner": "Averaging"}
 
 
 def drawn(config: TheoryConfig, what: views.What) -> list[views.Row]:
@@ -41,8 +43,7 @@ def drawn(config: TheoryConfig, what: views.What) -> list[views.Row]:
 
 
 def title(figure: go.Figure) -> str:
-    text = re.sub("<[^>]*>", "", figure.layout.annotations[0].text.replace("<br>", " "))
-    return text.replace("\u00a0", " ")
+    return " ".join(heading_of(figure)).replace("\u00a0", " ")
 
 
 def trace(figure: go.Figure, name: str) -> Any:
@@ -148,15 +149,16 @@ def test_the_guided_mean_rests_at_its_strength_on_the_curve_and_the_way() -> Non
     rows = drawn(CONFIG, "guided")
     figure = guided_mean(rows, **GUIDED)
     at = {row["strength"]: row for row in rows if row["kind"] == "asymptotic"}
-    assert figure.data[-1].x[0] == 0.5 and figure.data[-1].y[0] == at[0.5]["robust [%]"]
+    follows = guided_accuracy(rows, best=95.0, **GUIDED)
+    assert follows.data[-1].x[0] == 0.5 and follows.data[-1].y[0] == at[0.5]["robust [%]"]
     mean, goal = (np.array([t.x[1], t.y[1]]) for t in map(figure.data.__getitem__, (3, 2)))
     angle = np.degrees(np.arccos(mean @ goal))
     assert angle == pytest.approx(at[0.5]["angle to the optimum"], abs=1e-6)
-    assert list(trace(figure, "simulated").x) == list(views.STRENGTHS)
-    assert "asymptotic" in title(figure) and "Strength 0.5 turns the mean from" in title(figure)
+    assert list(trace(follows, "simulated").x) == list(views.STRENGTHS)
+    assert "asymptotic" in title(follows) and "Strength 0.5 turns the mean from" in title(figure)
     assert "past it" in title(guided_mean(rows, **GUIDED | {"strength": 2.0}))
     assert title(guided_mean(rows, **GUIDED | {"strength": 0.0})).startswith("Unguided, the mean")
-    endless = guided_mean(views.guided(TRAINED), **GUIDED)
+    endless = guided_accuracy(views.guided(TRAINED), best=95.0, **GUIDED)
     assert len(trace(endless, "in the limit, exact").y) == 41
 
 
@@ -169,6 +171,7 @@ def test_the_guided_mean_rests_at_its_strength_on_the_curve_and_the_way() -> Non
         lambda: plane(views.picture(CONFIG, draws=20), **PLANE),
         lambda: coordinate_lines(views.coordinates(CONFIG), **COORDINATES),
         lambda: guided_mean(views.guided(CONFIG), **GUIDED),
+        lambda: guided_accuracy(views.guided(CONFIG), best=95.0, **GUIDED),
     ],
 )
 def test_every_figure_is_valid_json_and_names_the_picture_it_is_saved_as(

@@ -201,7 +201,7 @@ def test_a_comparison_leads_with_verdicts_and_names_what_is_missing(
     parts += ["Missing: Run 20261101-old was deleted.", result.notes[0], result.equal[0].sentence]
     for part in [*parts, "corrected for their number (Holm)", "plain-id2"]:
         assert part in text
-    assert len(read["comparison"].figures()) == 7
+    assert len(read["comparison"].figures()) == 8
 
 
 def test_one_pair_leads_with_its_verdict_and_the_link_is_text() -> None:

@@ -221,6 +221,6 @@ def test_a_sheet_that_is_not_one_is_left_out(content: object, tmp_path: Path) ->
 def test_curves_draw_every_point_and_chance() -> None:
     figure = loss_curve([(10, 1.0), (20, 0.5)], 100)
     assert list(figure.data[0].y) == [1.0, 0.5]
-    figure = held_out_curves({"judge": [(1, 0.4), (2, 0.9)]}, 1 / 3)
+    figure = held_out_curves({"judge": [(1, 0.4), (2, 0.9)]}, 1 / 3, "n = 9")
     assert list(figure.data[0].y) == [40.0, 90.0]
     assert figure.layout.shapes[0].y0 == pytest.approx(100 / 3)

@@ -88,7 +88,11 @@ def test_an_empty_page_tells_what_a_click_will_bring(world: World) -> None:
     [
         (
             {"count": "32"},
-            ["32 images in 0.5 s, seed 0", "told apart: +5.0 points (95 % interval -1.0 to +10.0)"],
+            [
+                "32 images in 0.5 s, seed 0",
+                "no clear difference</div>",
+                "+5.0 points, 95 % interval -1.0 to +10.0",
+            ],
             "No verdict",
         ),
         ({"count": "12"}, ["fewer than 10 images a class. Generate 30 images"], "told apart"),

@@ -83,7 +83,7 @@ def test_the_gallery_labels_a_set_without_labels_and_shows_how_far_they_can_be_t
     known = pseudo_labels_of(open_set("made-labelled").card)
     assert known is not None
     assert known.encoder.name == "standard", "one that neither guided nor judges comes first"
-    assert "60 images · pseudo-labels" in texts(app) and "Pseudo-labels." in texts(app)
+    assert "60 images · pseudo-labels" in texts(app) and "images kept" in texts(app)
     assert "another network" in texts(app) and "**No labels**" not in texts(app)
 
 

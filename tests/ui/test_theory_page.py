@@ -52,7 +52,7 @@ def test_the_first_visit_shows_curves_with_formula_and_simulation_and_a_bare_add
         ("needed", "solved for n: asymptotic"),
         ("picture", "accuracies exact, dots simulated"),
         ("coordinates", "exact, but the learned w is simulated"),
-        ("guided", "top: exact; below: n = 1,000, asymptotic"),
+        ("guided", "directions exact. 7"),
     ],
 )
 def test_every_view_is_drawn_from_its_link_and_says_how_its_numbers_were_found(

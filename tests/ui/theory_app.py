@@ -58,9 +58,10 @@ def alts(app: AppTest) -> list[str]:
 
 
 def alt(app: AppTest) -> str:
-    """What the one chart says."""
-    (said,) = alts(app)
-    return said
+    """What the charts say, one after another."""
+    said = alts(app)
+    assert said
+    return ". ".join(said).replace("\u00a0", " ")
 
 
 def texts(app: AppTest) -> str:

@@ -14,6 +14,7 @@ import streamlit as st
 from cdp import paths
 from cdp.results.rows import Row
 from cdp.ui.components.chart import pack, packed_chart
+from cdp.ui.kit.frame import found
 from cdp.ui.kit.tables import Rows, numbers
 from cdp.ui.kit.words import plain
 from cdp.values.comparison import Comparison
@@ -23,6 +24,7 @@ from cdp.work.records import STATUS
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from cdp.figures.frame import Heading
     from cdp.figures.palette import Sign
 
 _KEY = "compare_result"
@@ -41,7 +43,7 @@ class Result:
     signs: Mapping[str, Sign]
     ids: tuple[str, ...]
     rows: tuple[Row, ...]
-    packed: dict[str, bytes] = field(default_factory=dict)
+    packed: dict[str, tuple[bytes, Heading]] = field(default_factory=dict)
 
     @property
     def estimated(self) -> bool:
@@ -112,11 +114,19 @@ def _written(path: Path) -> tuple[int, ...]:
     return stat.st_mtime_ns, stat.st_size
 
 
-def chart_of(result: Result, name: str, make: Callable[[], go.Figure], *, alt: str) -> None:
-    """A chart of the comparison, built once. alt: what it shows in words, for a screen reader."""
+def chart_of(
+    result: Result, name: str, make: Callable[[], go.Figure], *, alt: str, said: bool = False
+) -> None:
+    """A chart of the comparison under its finding, built once. alt: what it shows in words, for a
+    screen reader; said: whether the page has said the finding already."""
     if name not in result.packed:
-        result.packed[name] = pack(make().to_json(), alt=alt)
-    packed_chart(result.packed[name], key=f"compare_{name}_{result.key}")
+        from cdp.figures.frame import heading_of
+
+        figure = make()
+        result.packed[name] = pack(figure.to_json(), alt=alt), heading_of(figure)
+    packed, heading = result.packed[name]
+    found("" if said else heading.finding, heading.note)
+    packed_chart(packed, key=f"compare_{name}_{result.key}")
 
 
 def numbers_of(

@@ -123,11 +123,10 @@ def classes(result: Result) -> None:
         )
         drawn = tuple(pair for pair in drawn if (pair.first, pair.second) == pairs[number])
         name = f"classes-{number}"
-    draw, alt = (
-        partial(class_differences, drawn, result.signs),
-        "Robust accuracy by class, differences",
-    )
-    chart_of(result, name, draw, alt=alt)
+    for pair in dict.fromkeys((item.first, item.second) for item in drawn):
+        part = [item for item in drawn if (item.first, item.second) == pair]
+        draw, alt = partial(class_differences, part, result.signs), "Differences by class"
+        chart_of(result, f"{name} {pair}", draw, alt=alt)
     rows = partial(class_difference_rows, differences)
     note = "p: two-sided; corrected by Holm over all classes of all pairs."
     numbers_of(result, "classes", "every class", rows, note=note)

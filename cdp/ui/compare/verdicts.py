@@ -86,7 +86,10 @@ def _forest(result: Result, known: Sequence[Difference]) -> None:
     verdicts = " ".join(pair.verdict for pair in known[:MOST_SAID])
     alt = f"Differences between arms with their intervals. {verdicts}"
     with place:
-        chart_of(result, "differences", partial(difference_forest, known, result.signs), alt=alt)
+        for metric in dict.fromkeys(pair.metric for pair in known):
+            group = [pair for pair in known if pair.metric == metric]
+            draw = partial(difference_forest, group, result.signs)
+            chart_of(result, f"differences-{metric}", draw, alt=alt, said=True)
 
 
 def _verdicts(differences: Sequence[Difference], metric: Metric) -> None:
@@ -105,7 +108,8 @@ def _verdicts(differences: Sequence[Difference], metric: Metric) -> None:
         sight = min(MOST_SAID, max(1, len(known)))
     robust = metric == "robust"
     cls = f"{'cdp-lead ' * (robust and not several)}{'cdp-strong' * robust}"
-    head = line(_head(metric, differences, sum(map(settled, differences))), "cdp-quiet")
+    hold = sum(map(settled, differences))
+    head = line(_head(metric, differences, hold), "cdp-finding" if several else "cdp-quiet")
     st.html(joined(head, *(_line(pair, cls, corrected=several) for pair in ordered[:sight])))
     if rest := ordered[sight:]:
         with st.expander(f"{len(rest)} more verdicts on {TITLES[metric].lower()}"):

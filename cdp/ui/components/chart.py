@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdp.ui.components import renderer
+from cdp.ui.kit.frame import found
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -29,9 +30,14 @@ def load_plotly() -> None:
     renderer("plotly", isolated=False)(key="cdp_plotly", data=_plotly_source())
 
 
-def chart(figure: go.Figure, *, key: str, alt: str) -> None:
-    """Draw or redraw a figure. alt: what it shows, for a screen reader."""
-    packed_chart(pack(figure.to_json(), alt=alt), key=key)
+def chart(figure: go.Figure, *, key: str, alt: str = "") -> None:
+    """Draw or redraw a figure under its finding. alt: what it shows, for a screen reader, where the
+    finding does not say it."""
+    from cdp.figures.frame import heading_of
+
+    heading = heading_of(figure)
+    found(*heading)
+    packed_chart(pack(figure.to_json(), alt=alt or heading.words), key=key)
 
 
 def packed_chart(packed: bytes, *, key: str) -> None:

@@ -127,18 +127,14 @@ def _curves(seen: Facts, runs: Sequence[Run]) -> None:
     if losses:
         run, points = losses
         total = run.progress.count if run.progress else int(points[-1][0])
-        alt = f"Loss of {run.name}, at last {points[-1][1]:.4f}"
         with next(columns):
-            chart(loss_curve(points, total), key="data_loss", alt=alt)
+            chart(loss_curve(points, total), key="data_loss")
         rows += [{"training": run.name, "step": int(s), "loss": v} for s, v in points]
     if scores:
-        latest = ", ".join(f"{name} {share_text(p[-1][1])}" for name, p in scores.items())
-        figure, alt = held_out_curves(scores, 1 / len(seen.classes)), f"Held-out accuracy: {latest}"
         n = min(EncoderConfig().held_out, seen.images // 10)
+        how = f"robust: under attack; noise-aware: on noised images; n = {n:,} at most"
         with next(columns):
-            chart(figure, key="data_scores", alt=alt)
-            how = "robust: under attack; noise-aware: on noised images"
-            st.caption(plain(f"{latest} ({how}). n = {n:,} at most."))
+            chart(held_out_curves(scores, 1 / len(seen.classes), how), key="data_scores")
         rows += [
             {"training": name, "epoch": round(epoch, 2), "held-out accuracy": score}
             for name, points in scores.items()

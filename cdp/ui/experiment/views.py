@@ -24,7 +24,7 @@ from cdp.values.text import number_text
 from cdp.work.records import Run, get_run
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    pass
 
 EACH, IN_GRID = 8, 4
 """Images of an arm in a row, and in a cell of the sheet of two settings."""
@@ -45,8 +45,7 @@ def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> 
         if len(varied) > 1:
             _heat(run, result, varied, figure)
         if len(result.objective) > 1 and set(result.objective) <= set(known):
-            st.subheader(figures.front_finding(result), anchor=False)
-            _chart(figures.pareto_front(result), f"front_{run.id}", "Front of two objectives")
+            chart(figures.pareto_front(result), key=f"front_{run.id}")
     _pictures(config, result)
     if result.proxies:
         st.subheader("Which figure of the images deserves trust?", anchor=False)
@@ -86,7 +85,7 @@ def _dose(run: Run, result: ExperimentResult, figure: str, *, key: str) -> None:
     from cdp.figures import experiment as figures
 
     draw = figures.dose_response if _varied(result) else figures.arm_points
-    _chart(draw(result, figure), f"{key}_{run.id}_{figure}", result.verdict)
+    chart(draw(result, figure), key=f"{key}_{run.id}_{figure}")
 
 
 def _tried(result: ExperimentResult, name: str) -> bool:
@@ -115,15 +114,10 @@ def _choose(
     return chosen
 
 
-def _chart(figure: go.Figure, key: str, alt: str) -> None:
-    chart(figure, key=key, alt=alt)
-
-
 def _heat(run: Run, result: ExperimentResult, varied: Sequence[str], figure: str) -> None:
-    from cdp.figures.experiment import FIGURES, heat_map
+    from cdp.figures.experiment import heat_map
 
-    alt = f"{FIGURES[figure]} over two settings"
-    _chart(heat_map(result, varied[0], varied[1], figure), f"heat_{run.id}_{figure}", alt)
+    chart(heat_map(result, varied[0], varied[1], figure), key=f"heat_{run.id}_{figure}")
 
 
 def first_images(result: ExperimentResult) -> dict[str, np.ndarray]:

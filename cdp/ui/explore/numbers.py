@@ -238,6 +238,7 @@ def show_pairs(config: ExploreConfig) -> None:
 def _heats(sets: Sequence[Measured], what: str) -> None:
     """A heat map of every set, on one scale."""
     from cdp.figures.class_pairs import pair_heatmap
+    from cdp.figures.frame import Heading
 
     values = {item.name: grid(item.pairs, what) for item in sets if item.pairs is not None}
     tops = [float(np.nanmax(part)) for part in values.values() if np.isfinite(part).any()]
@@ -250,13 +251,14 @@ def _heats(sets: Sequence[Measured], what: str) -> None:
         names, here = _names(item, item.pairs), values[item.name]
         few = min(item.sizes.values(), default=LEAST_A_CLASS) < LEAST_A_CLASS
         verdict = f"{FEW}, so no pair is called the hardest" if few else hardest(here, names, what)
-        st.markdown(plain(f"{item.name}: {verdict}."))
-        figure = pair_heatmap(here, names, title=item.name, unit=UNITS[what], signed=False, top=top)
+        said = Heading(f"{item.name}: {verdict}", f"n = {item.result.n:,} images")
+        figure = pair_heatmap(here, names, heading=said, unit=UNITS[what], signed=False, top=top)
         show_figure(figure, key=f"pairs_{item.name}", alt=f"{what} classes of {item.name}")
 
 
 def _change(compared: SetComparison, what: str) -> None:
     from cdp.figures.class_pairs import pair_heatmap
+    from cdp.figures.frame import Heading
 
     first, base = compared.first, compared.second
     if (
@@ -282,14 +284,11 @@ def _change(compared: SetComparison, what: str) -> None:
         if what == SEPARATION:
             unsure[beside, at] = False
     title = f"{first.name} minus {base.name}"
-    verdict = (
-        f"at {compared.n:,} images each, {len(clear)} of {len(apart)} pairs changed (Holm-corrected"
-        " at 5 %)"
-    )
-    st.markdown(plain(f"{title}: {verdict}."))
+    verdict = f"{len(clear)} of {len(apart)} pairs changed"
+    said = Heading(f"{title}: {verdict}", f"n = {compared.n:,} images each, Holm-corrected at 5 %")
     names = _names(first, first.pairs)
     figure = pair_heatmap(
-        values, names, title=title, unit=UNITS[what], signed=True, uncertain=unsure
+        values, names, heading=said, unit=UNITS[what], signed=True, uncertain=unsure
     )
     show_figure(figure, key=f"pairs_change_{first.name}", alt=f"{title}, {verdict}")
 

@@ -132,12 +132,9 @@ def _known(samples: SampleSet, labels: PseudoLabels) -> None:
 
     with st.container(border=True, key="labelled"):
         first, *rest = sentences(labels, samples.class_names)
-        st.markdown(f"**Pseudo-labels.** {plain(first)}")
+        parts = labels.histogram, labels.min_confidence, labels.balance, samples.class_names
+        show_figure(label_panels(*parts, first), key=f"labels_{samples.name}")
         for text in rest:
             st.caption(plain(text))
-        figure = label_panels(
-            labels.histogram, labels.min_confidence, labels.balance, samples.class_names
-        )
-        show_figure(figure, key=f"labels_{samples.name}", alt=first)
         file, key = f"{samples.name}-confidence.csv", f"labels_numbers_{samples.name}"
         numbers("the labels", lambda: histogram_rows(labels), file, key=key)

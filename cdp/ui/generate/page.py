@@ -211,24 +211,8 @@ def _profile(config: GenerateConfig) -> None:
     from cdp.guidance.schedule import profile
 
     points = profile(config.guidance, config.sampler)
-    st.caption(acting(points))
     unit = {"unit": "lambda"} if config.guidance.strength_mode == "raw" else {}
-    figure = strength_profile(points, **unit)
-    # The caption above says the finding; the figure's own title has no room in this column.
-    figure.layout.annotations = ()
-    figure.update_layout(margin_t=8, height=figure.layout.height - 18)
-    show_figure(figure, key="profile", alt=acting(points))
-
-
-def acting(points: list[tuple[float, float]]) -> str:
-    """Where guidance acts, in one line. points: (t/T, strength) of every step."""
-    active = [(t, s) for t, s in points if s > 0]
-    if not active:
-        return f"Guidance acts in none of {len(points)} steps"
-    t, most = max(active, key=lambda point: point[1])
-    return (
-        f"Guidance acts in {len(active)} of {len(points)} steps, most at t/T {t:.2f} ({most:.3g})"
-    )
+    show_figure(strength_profile(points, **unit), key="profile")
 
 
 def _restore_from_sheet(settings: Generation, catalog: Choices) -> None:

@@ -11,7 +11,7 @@ from cdp.config.generate import GenerateConfig, automatic_name, flatten, unflatt
 from cdp.data.limits import MAX_LENGTH, name_like
 from cdp.data.npz import npz_bytes
 from cdp.errors import InputError
-from cdp.figures.generation import MEASURES, Measure, report_bars, report_rows
+from cdp.figures.generation import measured, report_bar, report_rows
 from cdp.files.cache import UNSAVED_DAYS
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.tasks.train_data import few_for_training, wanted_by_presets
@@ -21,8 +21,7 @@ from cdp.ui.kit.generating import make_more, unique_name
 from cdp.ui.kit.sheet import MAX_IMAGES, sheet_png
 from cdp.ui.kit.tables import download, numbers, show_figure
 from cdp.ui.kit.words import plain
-from cdp.values.text import interval_text
-from cdp.values.types import Interval, LiveResult
+from cdp.values.types import LiveResult
 from cdp.work.launch import free_name
 from cdp.work.live import Job
 from cdp.work.records import list_runs
@@ -47,12 +46,12 @@ _NEXT = "next_free_name"
 
 
 def results(job: Job) -> None:
-    """Sentences, chart and numbers of a job that is over; nothing where it has no figures."""
+    """Findings, charts and numbers of a job that is over; nothing where it has no figures."""
     result = job.result
     if result is None:
         return
-    lines, labelled = sentences(result), result.label is not None
-    if not lines:
+    measures, labelled = measured(result), result.label is not None
+    if not measures:
         few = "Too few images of each class for figures: generate 20 or more."
         none = "No figures: this model knows no classes, and no real images are here to compare."
         st.caption(few if labelled else none)
@@ -66,47 +65,11 @@ def results(job: Job) -> None:
             f"No verdict on guidance: {FEW}. Generate {LEAST_A_CLASS * classes:,} images or more of"
             " these classes."
         )
-    for measure, text in lines:
-        st.markdown(text, help=NOTES[measure.field])
-    alt = " ".join(text for _, text in lines)
-    show_figure(report_bars(result), key=f"report_{job.id}", alt=alt)
+    for measure in measures:
+        show_figure(report_bar(measure, result), key=f"report_{job.id}_{measure.field}")
     file, key = f"figures-seed{job.config.seed}.csv", f"numbers_{job.id}"
-    numbers("these figures", lambda: report_rows(result), file, key=key)
-
-
-def sentences(result: LiveResult) -> list[tuple[Measure, str]]:
-    """One plain sentence for each figure there is."""
-    return [(measure, text) for measure in MEASURES if (text := figure_sentence(measure, result))]
-
-
-def figure_sentence(measure: Measure, result: LiveResult) -> str:
-    """The paired difference, with a verdict where images suffice; else the value alone, or ""."""
-    guided, change = measure.of(result.guided_report), measure.of(result.difference)
-    if change is None or result.identical:
-        same = "identical so far: both " * result.identical
-        return f"**{measure.title}** {same}{_with_interval(guided, measure)}" if guided else ""
-    difference = _with_interval(change, measure, signed=True)
-    if result.fewest < LEAST_A_CLASS:
-        verdict = f"no verdict, {FEW}: difference {difference}"
-    elif change.low <= 0 <= change.high:
-        verdict = f"guided and unguided cannot be told apart: {difference}"
-    else:
-        verdict = f"with guidance {difference}"
-    unguided, arms = measure.of(result.unguided_report), ""
-    if guided and unguided:
-        arms = f"; {_number(guided, measure)} against {_number(unguided, measure)} unguided"
-    return f"**{measure.title}** {verdict}{arms}"
-
-
-def _number(interval: Interval, measure: Measure, *, signed: bool = False) -> str:
-    unit = measure.suffix if signed else " %" if measure.factor == 100 else ""
-    return f"{interval.value * measure.factor:{'+' if signed else ''}.{measure.digits}f}{unit}"
-
-
-def _with_interval(interval: Interval, measure: Measure, *, signed: bool = False) -> str:
-    spec = f"{'+' if signed else ''}.{measure.digits}f"
-    bounds = interval_text(interval, spec, factor=measure.factor)
-    return f"{_number(interval, measure, signed=signed)} ({bounds}), n = {interval.n:,}"
+    about = " ".join(f"{measure.title}: {NOTES[measure.field]}" for measure in measures)
+    numbers("these figures", lambda: report_rows(result), file, key=key, note=about)
 
 
 def arm_of(job: Job, result: LiveResult, *, guided: bool) -> tuple[GenerateConfig, np.ndarray]:

@@ -10,6 +10,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from cdp import paths
 from cdp.errors import InputError
+from cdp.ui.kit.markup import finding
 from cdp.ui.kit.words import plain
 
 
@@ -55,6 +56,12 @@ def refused(message: str) -> None:
     st.error(plain(f"{sentence}:" if code else f"{sentence}."))
     if code:
         st.code(code, language="python")
+
+
+def found(text: str, note: str = "") -> None:
+    """What a chart below shows, and how it was measured; nothing for neither."""
+    if text or note:
+        st.html(finding(text, note))
 
 
 def link(page: str, label: str, icon: str = "arrow_forward", **query: str) -> None:

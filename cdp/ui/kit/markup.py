@@ -68,6 +68,11 @@ def mark(sign: Sign | None) -> Html:
     return Html(f"{tag('span', glyph, aria_hidden='true', style=f'color:{sign.color}')} ")
 
 
+def finding(text: str, note: str = "") -> Html:
+    """What is found, over how it was measured."""
+    return tag("div", line(text, "cdp-finding"), line(note, "cdp-quiet"), cls="cdp-found")
+
+
 def heading(name: str, sign: Sign | None = None, *, cls: str = "cdp-heading") -> Html:
     """A name as a heading, beside its mark."""
     return tag("h3", mark(sign), name, cls=cls)

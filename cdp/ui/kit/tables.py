@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import streamlit as st
 
 from cdp.reports.exports import to_csv
+from cdp.ui.kit.frame import found
 from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain
 
@@ -26,9 +27,15 @@ _MIME = {
 }
 
 
-def show_figure(figure: go.Figure, *, key: str, alt: str) -> None:
-    """A figure that is drawn once. alt: what it shows, for a screen reader."""
-    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=key, alt=alt)
+def show_figure(figure: go.Figure, *, key: str, alt: str = "") -> None:
+    """A figure that is drawn once, under its finding. alt: what it shows, for a screen reader,
+    where the finding does not say it."""
+    from cdp.figures.frame import heading_of  # plotly: an empty page needs none
+
+    heading, config = heading_of(figure), {"displayModeBar": False}
+    found(*heading)
+    alt = alt or heading.words
+    st.plotly_chart(figure, theme=None, config=config, key=key, alt=alt)
 
 
 def table(rows: object) -> None:

@@ -12,12 +12,13 @@ import streamlit as st
 from cdp.config.fields import fields_of, quoted
 from cdp.config.theory import MOST_APART, MOST_DIMS, TheoryConfig
 from cdp.tasks.theory import Place, caveats, place_of, place_rows
+from cdp.ui.components.chart import chart
 from cdp.ui.kit.ask import Waiting, take_back
 from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.tables import numbers
 from cdp.ui.kit.words import plain
 from cdp.ui.theory.form import Theory
-from cdp.ui.theory.page import draw_chart, map_figure
+from cdp.ui.theory.page import map_figure
 from cdp.values.types import Interval
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def _map(config: TheoryConfig, place: Place) -> None:
     spot = spotted(place.name, ratio, angle, degrees_between(problem.mu, optimum(problem)))
     at = {"separation": spot.separation.value, "angle": spot.angle.value}
     config = config.model_copy(update=at)
-    draw_chart("images", map_figure(config, heat_map(config), finding(place), spot))
+    figure = map_figure(config, heat_map(config), finding(place), spot)
+    chart(figure, key="theory_chart_images")
 
 
 def spotted(name: str, ratio: Interval, angle: Interval, off: float) -> Placed:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -169,7 +167,11 @@ def _model_view(view: str, config: TheoryConfig) -> None:
     if view in ("curves", "guided"):
         rows += _points(config, cast("What", view), pending)
     take_back("theory", pending.errands)
-    draw_chart(view, drawn(view, config, rows))
+    charts = drawn(view, config, rows)
+    places = st.columns(len(charts), gap="large") if len(charts) > 1 else [st.container()]
+    for number, (place, figure) in enumerate(zip(places, charts, strict=True)):
+        with place:
+            chart(figure, key=f"theory_chart_{view}_{number}")
     if pending.errands:
         pending.show("theory_wait")
     st.caption(caption(view, config, rows))
@@ -190,8 +192,8 @@ def _points(config: TheoryConfig, what: What, pending: Waiting) -> Sequence[Row]
     return known or []
 
 
-def drawn(view: str, config: TheoryConfig, rows: Sequence[Row]) -> go.Figure:
-    """The figure of a view."""
+def drawn(view: str, config: TheoryConfig, rows: Sequence[Row]) -> list[go.Figure]:
+    """The figures of a view, one beside the other."""
     from cdp.figures import theory as figures
     from cdp.theory.model import best_accuracy, problem_of
     from cdp.theory.views import value_at
@@ -200,18 +202,19 @@ def drawn(view: str, config: TheoryConfig, rows: Sequence[Row]) -> go.Figure:
     best = 100 * best_accuracy(problem_of(config))
     attack: dict[str, Any] = {"norm": config.norm, "epsilon": config.epsilon}
     if view == "curves":
-        return figures.accuracy_curves(rows, n=n, best=best, learner=learner)
+        return [figures.accuracy_curves(rows, n=n, best=best, learner=learner)]
     if view == "map":
-        return map_figure(config, rows, worth(config, rows[0]["kind"]))
+        return [map_figure(config, rows, worth(config, rows[0]["kind"]))]
     if view == "needed":
         limit, lawful = value_at(config, n=float("inf")) or 0.0, config.learner == "averaging"
         own: dict[str, Any] = {"limit": 100 * limit, "lawful": lawful, "learner": learner}
-        return figures.needed_curve(rows, here=config.separation, **own)
+        return [figures.needed_curve(rows, here=config.separation, **own)]
     if view == "picture":
-        return figures.plane(rows, sigma=config.sigma, noise=config.noise, **attack)
+        return [figures.plane(rows, sigma=config.sigma, noise=config.noise, **attack)]
     if view == "coordinates":
-        return figures.coordinate_lines(rows, n=n, **attack)
-    return figures.guided_mean(rows, strength=config.strength, best=best, learner=learner)
+        return [figures.coordinate_lines(rows, n=n, **attack)]
+    own = {"strength": config.strength, "learner": learner}
+    return [figures.guided_mean(rows, **own), figures.guided_accuracy(rows, best=best, **own)]
 
 
 def caption(view: str, config: TheoryConfig, rows: Sequence[Row]) -> str:
@@ -225,13 +228,6 @@ def caption(view: str, config: TheoryConfig, rows: Sequence[Row]) -> str:
         best = max(formula, key=lambda row: row["robust [%]"])["strength"]
         return f"{text} From n = {config.n:,} samples this learner does best at strength {best:g}."
     return text
-
-
-def draw_chart(name: str, figure: go.Figure) -> None:
-    """A figure whose headings a screen reader says."""
-    notes = [str(note.text).replace("<br>", " ") for note in figure.layout.annotations]
-    alt = ". ".join(html.unescape(re.sub(r"<[^>]*>", "", text)) for text in notes)
-    chart(figure, key=f"theory_chart_{name}", alt=alt.replace("\u00a0", " "))
 
 
 def map_figure(

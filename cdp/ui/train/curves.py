@@ -16,6 +16,7 @@ from cdp.results.history import history_of
 from cdp.results.measured import groups_of
 from cdp.results.signs import run_signs
 from cdp.ui.components.chart import load_plotly, pack, packed_chart
+from cdp.ui.kit.frame import found
 from cdp.ui.kit.runlist import moving
 from cdp.ui.kit.tables import numbers
 from cdp.ui.kit.widgets import pick
@@ -115,6 +116,7 @@ class Drawn:
     curves: list[RunCurves]
     packed: bytes | None
     notes: tuple[str, ...]
+    heading: tuple[str, str] = ("", "")
 
 
 def drawn_from(
@@ -135,7 +137,8 @@ def drawn_from(
     if not any(len(points) for _, points in read):
         return Drawn(state, curves, None, ())
     drawing = training_curves(curves, look)
-    return Drawn(state, curves, pack(drawing.figure, alt=in_words(curves)), drawing.notes)
+    packed = pack(drawing.figure, alt=in_words(curves))
+    return Drawn(state, curves, packed, drawing.notes, drawing.heading)
 
 
 def there(run_ids: Sequence[str]) -> list[Run]:
@@ -164,6 +167,7 @@ def _draw(
         else:
             st.caption("These runs ended before their first validation.")
         return
+    found(*drawn.heading)
     packed_chart(drawn.packed, key="train_curves_chart")
     for note in drawn.notes:
         st.caption(plain(note))
