@@ -331,6 +331,11 @@ def _confidence(seen: Seen) -> Floats:
     return shares[np.arange(len(own)), own]
 
 
+def _agreement(seen: Seen) -> Floats:
+    shares, own = _own_shares(seen)
+    return (shares.argmax(axis=1) == own).astype(np.float64)
+
+
 def _entropy(seen: Seen) -> Floats:
     from scipy.special import entr
 
@@ -396,6 +401,14 @@ SCORES: dict[str, Score] = {
         _confidence,
         follows=_of_own_output,
         criterion=True,
+    ),
+    "agreement": Score(
+        "Agreement",
+        "",
+        "1 where the encoder takes the image for its own class, 0 where for another.",
+        _agreement,
+        follows=_of_own_output,
+        on_map=False,
     ),
     "entropy": Score(
         "Entropy",

@@ -60,3 +60,24 @@ def test_a_set_is_deleted_only_after_a_second_yes(fresh: Server, page: Page) -> 
     page.get_by_role("button", name="Move to trash").click()
     expect(page.get_by_text("gone was moved to")).to_be_visible(timeout=SLOW_MS)
     assert not (fresh.home / "sets" / "gone").exists()
+
+
+def test_images_are_marked_from_the_keyboard_and_the_rest_becomes_a_set(
+    fresh: Server, page: Page
+) -> None:
+    with fresh.as_home():
+        image = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), dtype=np.uint8)
+        save_set("marked", image, np.arange(30) % 3, {"class_names": ["a", "b", "c"]})
+    open_page(page, fresh, "/gallery?set=marked")
+    page.get_by_role("button", name="row 0").focus()
+    for key in ("d", "ArrowRight", "k", "ArrowRight", "d", "u", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("30 images · 1 marked keep, 1 drop")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("button", name="row 0, marked drop")).to_be_visible()
+    expect(page.locator(".cdp-enlarged")).to_contain_text("row 14", timeout=SLOW_MS)
+    page.reload()
+    expect(page.get_by_role("button", name="row 1, marked keep")).to_be_visible(timeout=SLOW_MS)
+    page.get_by_role("button", name="Save without the 1 dropped").click()
+    expect(page.get_by_text("Saved 29 images as marked-undropped-29")).to_be_visible(
+        timeout=SLOW_MS
+    )

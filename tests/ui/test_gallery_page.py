@@ -10,14 +10,16 @@ from streamlit.testing.v1 import AppTest
 
 from cdp import paths
 from cdp.config.generate import flatten, unflatten
-from cdp.data.sets import list_sets, save_set
-from tests.ui.pages import opened, ran, texts
+from cdp.data.marks import marks_of, write_marks
+from cdp.data.samples import SampleSet
+from cdp.data.sets import list_sets, open_set, save_set
+from tests.ui.pages import control, opened, ran, texts
 
 
-def save(name: str, count: int = 20, **settings: object) -> None:
+def save(name: str, count: int = 20, **settings: object) -> SampleSet:
     image = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
     config = flatten(unflatten({"count": count, **settings}))
-    save_set(
+    return save_set(
         name,
         image,
         np.arange(count) % 4,
@@ -62,11 +64,11 @@ def test_a_broken_set_shows_why_and_the_others_stay_usable() -> None:
     assert click(app, "Open").query_params["set"] == "good"
 
 
-def test_open_shows_every_class_and_the_whole_card() -> None:
+def test_open_shows_every_image_and_the_whole_card() -> None:
     save("first", steps=33)
     app = click(gallery(), "Open")
     assert app.query_params["set"] == "first"
-    assert all(f"{name} · 5" in texts(app) for name in "abcd")
+    assert "20 images. On an image: K keeps, D drops, U unmarks, Enter enlarges." in texts(app)
     settings = app.dataframe[0].value
     assert settings.set_index("setting").loc["Steps", "value"] == "33"
 
@@ -128,3 +130,21 @@ def test_an_interrupted_generation_is_listed_with_its_progress_and_can_be_resume
     app = gallery()
     assert {"Resume", "Remove"} <= {b.label for b in app.button}
     assert "interrupted: its process is gone · 250 of 1,000 images" in texts(app)
+
+
+def test_a_set_is_filtered_by_class_and_by_mark_and_saved_without_what_is_dropped() -> None:
+    samples = save("first")
+    write_marks("first", samples.card, {0: "drop", 3: "keep", 7: "drop"})
+    app = click(gallery(), "Open")
+    assert "20 images · 1 marked keep, 2 drop" in texts(app)
+    ran(control(app, "Marks").set_value("drop"))
+    assert "2 images of 20" in texts(app)
+    ran(control(app, "Marks").set_value("any"))
+    ran(control(app, "Classes").set_value([1]))
+    assert "5 images of 20" in texts(app)
+    click(app, "Save without the 2 dropped")
+    assert "Saved 18 images as first-undropped-18" in texts(app)
+    whole, part = open_set("first"), open_set("first-undropped-18")
+    np.testing.assert_array_equal(part.image, np.delete(whole.image, [0, 7], axis=0))
+    click(app, "Remove all marks")
+    assert marks_of("first", samples.card) == {}

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp.config.generate import flatten, unflatten
-from cdp.data.samples import SampleSet
+from cdp.data.marks import Mark, marks_of, merged, write_marks
 from cdp.data.sets import SetEntry
+from cdp.errors import InputError
+from cdp.ui.gallery.browse import ANY_MARK, Filters
 from cdp.ui.gallery.entries import (
     ANY,
     GalleryLine,
@@ -22,7 +24,7 @@ from cdp.ui.gallery.entries import (
     provenance_rows,
     setting_rows,
 )
-from cdp.ui.gallery.parts import rows_by_turn, rows_of_page
+from cdp.ui.gallery.parts import rows_by_turn
 from cdp.ui.kit.words import plain
 
 labels = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda v: np.array(v, np.int64))
@@ -144,15 +146,40 @@ def test_a_thumbnail_takes_the_classes_in_turn(label: np.ndarray, limit: int) ->
     assert rows_by_turn(label, limit).tolist() == expected[:limit]
 
 
-@given(labels, st.integers(0, 4), st.integers(1, 7))
-def test_the_pages_of_a_class_hold_each_of_its_images_once(
-    label: np.ndarray, value: int, size: int
+@given(labels, st.integers(0, 4), st.booleans())
+def test_filters_leave_the_images_of_a_class_within_the_bounds_of_a_score_in_order(
+    label: np.ndarray, value: int, highest: bool
 ) -> None:
-    card = {"class_names": list("abcde")}
-    samples = SampleSet(Path(), "x", np.zeros((len(label), 1, 1, 1), np.uint8), label, card)
-    pages = [rows_of_page(samples, value, page, size) for page in range(len(label) // size + 1)]
-    assert np.concatenate(pages).tolist() == [i for i, x in enumerate(label) if x == value]
-    assert all(len(page) <= size for page in pages)
+    n = len(label)
+    score = np.where(np.arange(n) % 5 == 4, np.nan, np.cos(np.arange(n)))
+    rows = (
+        Filters((value,), "margin", highest, -0.5, None, ANY_MARK)
+        .rows(label, score, {}, n)
+        .tolist()
+    )
+    fitting = [i for i in range(n) if label[i] == value and score[i] >= -0.5]
+    assert rows == sorted(fitting, key=lambda i: (-score[i] if highest else score[i], i))
+    marks: dict[int, Mark] = {0: "keep", 1: "drop", n + 3: "drop"}
+    for mark, wanted in (("keep", [0]), ("drop", [1]), ("none", list(range(2, n)))):
+        left = Filters((), "", True, None, None, mark).rows(label, None, marks, n)
+        assert left.tolist() == [row for row in wanted if row < n]
+
+
+def test_marks_belong_to_the_images_and_not_to_the_name_alone(cdp_home: Path) -> None:
+    card = {"created": "2026-01-01", "count": 4}
+    write_marks("a", card, {2: "keep", 0: "drop"})
+    assert marks_of("a", card) == {2: "keep", 0: "drop"}
+    assert marks_of("a", card | {"created": "2026-01-02"}) == {}
+    assert merged(
+        {2: "keep", 0: "drop"}, {"3": "keep", "9": "drop", "x": "keep"}, frozenset([2, 3])
+    ) == {
+        0: "drop",
+        3: "keep",
+    }
+    (cdp_home / "marks" / "a.json").write_text('{"version": 1')
+    assert marks_of("a", card) == {}
+    with pytest.raises(InputError, match="row 1"):
+        write_marks("a", card, {1: "burn"})
 
 
 @pytest.mark.parametrize(

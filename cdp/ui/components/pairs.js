@@ -5,9 +5,26 @@ export default function ({ data, parentElement, setStateValue }) {
   let root = parentElement.querySelector(".pairs");
   if (!root) {
     root = document.createElement("div");
-    parentElement.appendChild(root);
+    const frame = document.createElement("div");
+    frame.className = "frame";
+    frame.appendChild(root);
+    parentElement.appendChild(frame);
     root.addEventListener("keydown", moveFocus);
+    root.addEventListener("keydown", markCell);
+    for (const name of ["mouseover", "focusin"]) root.addEventListener(name, closeUp);
+    for (const name of ["mouseleave", "focusout"]) root.addEventListener(name, () => (root.card.hidden = true));
+    root.card = document.createElement("div");
+    root.card.className = "card";
+    root.card.hidden = true;
+    root.card.innerHTML = "<canvas></canvas><span></span>";
+    frame.appendChild(root.card);
   }
+  root.markable = data.rows !== undefined;
+  if (root.markable && String(root.rows) !== String(data.rows)) {
+    root.rows = data.rows;
+    root.marks = { ...data.marks };
+  }
+  root.send = () => setStateValue("marks", { ...root.marks });
   root.className = `pairs ${data.shape}`;
   root.pick = (index) => {
     mark(root, index);
@@ -16,6 +33,7 @@ export default function ({ data, parentElement, setStateValue }) {
   while (root.children.length > data.grids.length) root.lastChild.remove();
   data.grids.forEach((grid, g) => drawGrid(root, root.children[g], grid, data));
   mark(root, data.selected);
+  showMarks(root);
 }
 
 function drawGrid(root, figure, grid, data) {
@@ -93,4 +111,53 @@ function moveFocus(event) {
   if (to < 0 || to > last) return;
   moveTabStop(cells.children[to]);
   cells.children[to].focus();
+}
+
+const KEYS = { k: "keep", d: "drop", u: "" };
+const SIGNS = { keep: "\u2713", drop: "\u2715" };
+
+function markCell(event) {
+  const root = event.currentTarget;
+  const cell = event.target.closest("button");
+  const wanted = KEYS[event.key.toLowerCase()];
+  if (!root.markable || !cell || wanted === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  const row = root.rows[Number(cell.dataset.index)];
+  if (wanted && root.marks[row] !== wanted) root.marks[row] = wanted;
+  else delete root.marks[row];
+  showMarks(root);
+  root.send();
+}
+
+function showMarks(root) {
+  if (!root.markable) return;
+  for (const cell of root.querySelectorAll("button")) {
+    const mark = root.marks[root.rows[Number(cell.dataset.index)]] ?? "";
+    if ((cell.dataset.mark ?? "") === mark) continue;
+    cell.dataset.mark = mark;
+    cell.textContent = SIGNS[mark] ?? "";
+    const said = cell.getAttribute("aria-label").replace(/, marked (keep|drop)$/, "");
+    cell.setAttribute("aria-label", mark ? `${said}, marked ${mark}` : said);
+  }
+}
+
+// The image under the pointer or the focus, enlarged, with what there is to say of it.
+function closeUp(event) {
+  const root = event.currentTarget;
+  const cell = event.target.closest?.("button");
+  if (!root.markable || !cell) return;
+  const source = cell.closest(".stage").querySelector("canvas");
+  const columns = Number(cell.parentElement.dataset.columns);
+  const rows = Math.ceil(cell.parentElement.children.length / columns);
+  const [width, height] = [source.width / columns, source.height / rows];
+  const index = Number(cell.dataset.index);
+  const canvas = root.card.querySelector("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d").drawImage(source, (index % columns) * width, Math.floor(index / columns) * height, width, height, 0, 0, width, height);
+  root.card.querySelector("span").textContent = cell.title;
+  root.card.hidden = false;
+  const [box, at] = [root.card.offsetParent.getBoundingClientRect(), cell.getBoundingClientRect()];
+  const left = Math.min(at.right - box.left + 6, box.width - root.card.offsetWidth);
+  root.card.style.left = `${Math.max(0, left)}px`;
+  root.card.style.top = `${at.bottom - box.top + 6}px`;
 }

@@ -14,6 +14,7 @@ from cdp.data.npz import npz_bytes
 from cdp.data.samples import SampleSet
 from cdp.tasks.subsets import set_tags
 from cdp.ui.experiment.doors import packed, with_set
+from cdp.ui.gallery.browse import browse
 from cdp.ui.gallery.entries import GalleryLine, differing, provenance_rows, setting_rows
 from cdp.ui.gallery.labelling import show_labels
 from cdp.ui.gallery.parts import (
@@ -36,8 +37,6 @@ from cdp.ui.kit.tables import download, table
 from cdp.ui.kit.words import plain, split_tags
 from cdp.values.text import bytes_text, class_name
 
-ROW, PAGE = 12, 120
-"""Images of each class in the overview, and on one page of one class."""
 CLASSES_SHOWN = 20
 SHEET = 400
 """Images in the PNG: classes take turns, so all are there."""
@@ -56,7 +55,7 @@ def show_detail(line: GalleryLine, samples: SampleSet, others: list[str]) -> Non
         _actions(line, samples, others)
     with right:
         show_labels(samples)
-        _images(samples)
+        browse(samples)
     _card(line, samples)
 
 
@@ -167,42 +166,6 @@ def _sheet(line: GalleryLine, samples: SampleSet) -> bytes:
     )
 
 
-def _images(samples: SampleSet) -> None:
-    label = samples.label
-    if label is None:
-        _pages(samples, None, len(samples))
-        return
-    present = classes_in(label)
-    names = {value: class_name(samples.class_names, value) for value in present}
-    picked = st.selectbox(
-        "Class", [None, *present], format_func=lambda value: names.get(value, "All classes")
-    )
-    if picked is not None:
-        _pages(samples, picked, int(np.equal(label, picked).sum()))
-        return
-    for value in present[:CLASSES_SHOWN]:
-        st.caption(f"{plain(names[value])} · {int(np.equal(label, value).sum()):,}")
-        _picture(samples, value, 0, ROW, ROW)
-    if (more := len(present) - CLASSES_SHOWN) > 0:
-        st.caption(f"{more} more classes: choose one above.")
-
-
-def _pages(samples: SampleSet, value: int | None, count: int) -> None:
-    """The ``count`` images of one class, or of a set without labels, page by page."""
-    pages = max(1, -(-count // PAGE))
-    page = st.number_input(f"Page, of {pages:,}", 1, pages, 1) - 1 if pages > 1 else 0
-    first = page * PAGE
-    st.caption(f"Images {first + 1:,} to {min(count, first + PAGE):,} of {count:,}")
-    _picture(samples, value, page, PAGE, ROW)
-
-
-def _picture(samples: SampleSet, value: int | None, page: int, size: int, columns: int) -> None:
-    image = strip(samples, value, page, size, columns)
-    what = samples.name if value is None else class_name(samples.class_names, value)
-    if image:
-        st.image(image, alt=f"images of {what}, page {page + 1}")
-
-
 def _card(line: GalleryLine, samples: SampleSet) -> None:
     if line.config is not None:
         with st.expander("Settings"):
@@ -268,7 +231,7 @@ def _beside(sets: Sequence[SampleSet], name: str | None) -> None:
     """name: of the class, None for all images in file order."""
     for column, samples in zip(st.columns(2, gap="medium"), sets, strict=True):
         value = None if name is None else number_in(samples, name)
-        image = strip(samples, value, 0, BESIDE_ROW, BESIDE_ROW)
+        image = strip(samples, value, BESIDE_ROW)
         with column:
             if image:
                 st.image(image, width="stretch", alt=f"{name or 'images'} in {samples.name}")

@@ -93,14 +93,6 @@ def first_rows(samples: SampleSet, limit: int, among: int | None = None) -> np.n
     return rows_by_turn(samples.label[:among], limit)
 
 
-def rows_of_page(samples: SampleSet, value: int | None, page: int, size: int) -> np.ndarray:
-    """Rows of one page (from 0) of ``size`` images of a class; of all images for None."""
-    rows = np.arange(len(samples))
-    if value is not None:
-        rows = np.flatnonzero(samples.labels("a class") == value)
-    return rows[page * size : (page + 1) * size]
-
-
 def classes_in(label: np.ndarray | None) -> list[int]:
     """Class numbers that appear, ascending; a set without labels has none."""
     return [] if label is None else [int(value) for value in np.unique(label)]
@@ -128,11 +120,9 @@ def thumbnail(folder: Path) -> bytes:
     return _thumbnail(str(folder), stamp(folder))
 
 
-def strip(
-    samples: SampleSet, value: int | None, page: int, size: int, columns: int
-) -> bytes | None:
-    """Page ``page`` of the images of a class (None: of all) as PNG; None where there are none."""
-    return _strip(str(samples.folder), stamp(samples.folder), value, page, size, columns)
+def strip(samples: SampleSet, value: int | None, size: int) -> bytes | None:
+    """The first images of a class (None: of all) in a row, as PNG; None where there are none."""
+    return _strip(str(samples.folder), stamp(samples.folder), value, size)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -142,12 +132,12 @@ def _thumbnail(folder: str, changed: int) -> bytes:
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
-def _strip(
-    folder: str, changed: int, value: int | None, page: int, size: int, columns: int
-) -> bytes | None:
+def _strip(folder: str, changed: int, value: int | None, size: int) -> bytes | None:
     samples = open_set(folder)
-    rows = rows_of_page(samples, value, page, size)
-    return _grid(np.asarray(samples.image[rows]), columns) if len(rows) else None
+    rows = np.arange(len(samples))
+    if value is not None:
+        rows = np.flatnonzero(samples.labels("a class") == value)
+    return _grid(np.asarray(samples.image[rows[:size]]), size) if len(rows) else None
 
 
 def _grid(images: np.ndarray, columns: int) -> bytes:
