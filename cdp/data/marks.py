@@ -42,7 +42,9 @@ def write_marks(name: str, card: Mapping[str, Any], marks: Mapping[int, str]) ->
         _file(name).unlink(missing_ok=True)
         return
     _file(name).parent.mkdir(parents=True, exist_ok=True)
-    rows = {mark: sorted(row for row, of in marks.items() if of == mark) for mark in MARKS}
+    rows: dict[str, Any] = {
+        mark: sorted(row for row, of in marks.items() if of == mark) for mark in MARKS
+    }
     write_json(_file(name), {"version": VERSION, "images": _images(card), **rows})
 
 

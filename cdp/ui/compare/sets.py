@@ -19,7 +19,7 @@ from cdp.results.signs import set_signs
 from cdp.ui.compare.result import Result, bullets
 from cdp.ui.explore.data import embedding, map_key
 from cdp.ui.explore.mapview import draw_map
-from cdp.ui.gallery.parts import names_in, number_in, rows_of_page, stamp
+from cdp.ui.gallery.parts import first_of, names_in, number_in, stamp
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.images import data_url, grid_png
@@ -121,7 +121,7 @@ def _png(folder: str, changed: int, value: int | None, each: int) -> bytes | Non
     """The first images of a class under each other, of all side by side where ``value`` is None;
     None where there are none. changed: of the set, so that another of its name is read anew."""
     samples = open_set(Path(folder))
-    rows = rows_of_page(samples, value, 0, each)
+    rows = first_of(samples, value, each)
     columns = each if value is None else 1
     return grid_png(np.asarray(samples.image[rows]), columns, gap=2) if len(rows) else None
 

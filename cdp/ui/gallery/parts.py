@@ -93,6 +93,14 @@ def first_rows(samples: SampleSet, limit: int, among: int | None = None) -> np.n
     return rows_by_turn(samples.label[:among], limit)
 
 
+def first_of(samples: SampleSet, value: int | None, most: int) -> np.ndarray:
+    """Up to ``most`` rows of a class; of all images for None."""
+    rows = np.arange(len(samples))
+    if value is not None:
+        rows = np.flatnonzero(samples.labels("a class") == value)
+    return rows[:most]
+
+
 def classes_in(label: np.ndarray | None) -> list[int]:
     """Class numbers that appear, ascending; a set without labels has none."""
     return [] if label is None else [int(value) for value in np.unique(label)]
@@ -134,10 +142,8 @@ def _thumbnail(folder: str, changed: int) -> bytes:
 @st.cache_data(max_entries=1000, show_spinner=False)
 def _strip(folder: str, changed: int, value: int | None, size: int) -> bytes | None:
     samples = open_set(folder)
-    rows = np.arange(len(samples))
-    if value is not None:
-        rows = np.flatnonzero(samples.labels("a class") == value)
-    return _grid(np.asarray(samples.image[rows[:size]]), size) if len(rows) else None
+    rows = first_of(samples, value, size)
+    return _grid(np.asarray(samples.image[rows]), size) if len(rows) else None
 
 
 def _grid(images: np.ndarray, columns: int) -> bytes:
