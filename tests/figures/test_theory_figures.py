@@ -75,7 +75,7 @@ def test_without_a_formula_points_are_joined_and_the_limit_is_marked() -> None:
     assert "(simulated)" in title(figure) and "no formula for finite n" in title(figure)
     limits = [row for row in rows if row["kind"] == "exact"]
     bare = accuracy_curves(limits, n=50, best=95.0, learner="Trained")
-    assert title(bare).startswith("How fast does robust accuracy grow with n?")
+    assert title(bare).startswith("Robust accuracy against n: the simulation is under way")
 
 
 def needed(n: float | None) -> list[views.Row]:
