@@ -293,3 +293,10 @@ def test_an_example_is_shown_where_nothing_is_yet_and_offers_no_change(
     assert "Compare the trainings of the example study" in [
         one.proto.label for one in compared.get("page_link")
     ]
+
+
+def test_the_sheet_of_images_opens_large() -> None:
+    app = page(experiment=measured_grid().id)
+    before = texts(app).count("first images of")
+    ran(control(app, "Open large").click())
+    assert texts(app).count("first images of") > before

@@ -166,8 +166,17 @@ def _pictures(config: ExperimentConfig, result: ExperimentResult) -> None:
         st.html(sheet, width="stretch")
     if sheet is None or len(images) <= MOST_ROWS // 2:
         st.html(rows_html(images, links), width="stretch")
-    if waiting > 0 and any(not cell.over for cell in result.cells):
-        st.caption("Further arms appear here as their images are made.")
+    if any(not cell.over for cell in result.cells):  # polling would close what was opened
+        if waiting > 0:
+            st.caption("Further arms appear here as their images are made.")
+    elif st.button("Open large", icon=":material/open_in_full:", key="experiment_large"):
+        _large(sheet or rows_html(images, links))
+
+
+@st.dialog("The same noise in every arm", width="large")
+def _large(sheet: Html) -> None:
+    """The sheet over the page, its images several times as large."""
+    st.html(sheet, width="stretch")
 
 
 def _set_links(result: ExperimentResult) -> dict[str, str]:
