@@ -59,7 +59,7 @@ def store() -> None:
     asked = [run for run in runs if run.kind == KIND]
     shipped = [run for run in shipped_runs() if run.kind == KIND]
     with st.container(width=WIDE, gap="medium"):
-        _answer([*shipped, *asked])
+        _answer(shipped, asked)
         _workflow(sets, runs)
         _recent(sets, [run for run in runs if run.kind == "train"], asked)
         if not read_choices().models:
@@ -69,10 +69,13 @@ def store() -> None:
             )
 
 
-def _answer(runs: Sequence[Run]) -> None:
-    """The example study's finding, or that of the newest experiment where none is shipped: in a
-    sentence, as a chart, and the images that it is about."""
-    chosen = next((known for run in runs if (known := _result(run))), None)
+def _answer(shipped: Sequence[Run], asked: Sequence[Run]) -> None:
+    """The example study's finding, the one about how strong guidance should be first, or that of
+    the newest experiment where none is shipped: in a sentence, as a chart, and the images that it
+    is about."""
+    known = [answer for run in shipped if (answer := _result(run))]
+    known += [answer for run in asked if not known and (answer := _result(run))][:1]
+    chosen = next((answer for answer in known if _varied(answer[2])), known[0] if known else None)
     with st.container(border=True, key="home_answer"):
         if chosen is None:
             st.html(_question())
@@ -88,6 +91,13 @@ def _answer(runs: Sequence[Run]) -> None:
         with right:
             _images(config, result)
             link("experiment", "All arms, images and numbers", experiment=run.id)
+
+
+def _varied(result: ExperimentResult) -> bool:
+    """Whether its arms differ in a number, such as the strength of guidance."""
+    from cdp.figures.experiment import factors
+
+    return bool(factors(result))
 
 
 def _result(run: Run) -> tuple[Run, ExperimentConfig, ExperimentResult] | None:
