@@ -57,7 +57,7 @@ ENCODERS = {
     "judge": ("--kind", "standard", "--seed", "1"),
 }
 """Of the digits, by name."""
-EXAMPLES = {"dose", "main", "main-autoattack"}
+EXAMPLES = frozenset({"dose", "main", "main-autoattack"})
 """Experiments of which every run is shipped, so that the app can show them; of the others the
 outcome alone."""
 
