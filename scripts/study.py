@@ -32,6 +32,7 @@ from cdp.experiments.search import STUDY as SEARCH
 from cdp.files.atomic import read_json, write_json
 from cdp.paths import ROOT
 from cdp.results.reached import BEST_CARD
+from cdp.results.rows import ARM
 from cdp.values.evaluation import OUTCOMES, REPORT
 from cdp.values.experiment import CellState
 from cdp.values.text import counted
@@ -43,7 +44,7 @@ STUDIES = ROOT / "studies"
 DOCUMENT = ROOT / "docs" / "study.md"
 SHEET = 64
 """Images of a set that are shipped, under the first seed; of others one."""
-FILES = (CONFIG, STATUS, JOURNAL, CELLS, SEARCH, REPORT, OUTCOMES, BEST_CARD)
+FILES = (CONFIG, STATUS, JOURNAL, CELLS, SEARCH, REPORT, OUTCOMES, BEST_CARD, ARM)
 """Of a run that are shipped: settings, result, curve, and the outcome of every image."""
 
 

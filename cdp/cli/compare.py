@@ -79,11 +79,10 @@ def leaderboard(as_json: AsJson = False) -> None:
     Seeds of the same settings are one line. The strongest attack stands first, as numbers of
     different attacks cannot be ranked.
     """
-    from cdp.experiments.begin import arms_of_trainings
     from cdp.results.leaderboard import board_json, boards
     from cdp.results.rows import run_rows
 
-    every = boards(run_rows(), arms_of_trainings())
+    every = boards(run_rows())
     text = "\n\n".join(map(_board_text, every)) or (
         "No training is evaluated yet: python -m cdp evaluate --help"
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from cdp.config.experiment import MAX_SEEDS, ExperimentConfig
 from cdp.config.knobs import parse
 from cdp.errors import InputError
-from cdp.experiments.cells import read_cells
 from cdp.experiments.plan import require_possible, require_ready
 from cdp.work.launch import earlier_configs, extend, free_name, launch, resume
 from cdp.work.records import RESUMABLE, Run, list_runs, shipped_runs
@@ -58,17 +56,6 @@ def experiments(*, shipped: bool = False) -> list[Run]:
     """All of them, newest first. shipped: those of the example study after them."""
     runs = [*list_runs(), *(shipped_runs() if shipped else ())]
     return [run for run in runs if run.kind == KIND]
-
-
-def arms_of_trainings() -> dict[str, str]:
-    """By training the arm it is a seed of, in the newest experiment that has it."""
-    arms: dict[str, str] = {}
-    for run in experiments():
-        with contextlib.suppress(InputError):  # a damaged one, which its own page reports
-            for cell in read_cells(run.folder).values():
-                if cell.train:
-                    arms.setdefault(cell.train, f"{run.id} {cell.arm}")
-    return arms
 
 
 def more(

@@ -28,6 +28,7 @@ from cdp.experiments.estimate import estimate
 from cdp.experiments.plan import Cell
 from cdp.experiments.results import line_of, result_of
 from cdp.models.encoders import TRAINED
+from cdp.results.rows import join_arm
 from cdp.values.experiment import CellState
 from cdp.values.text import counted, listed
 from cdp.work.cost import time_left
@@ -187,6 +188,8 @@ class Coordinator:
             state, run = self._child(
                 state, self._work(cell, "train", config, lambda: self._training(state, config))
             )
+            if run_id := run.id if run else state.run:
+                join_arm(get_run(run_id).folder, cell.group())
             if run is None:
                 return state
             state = replace(state, train=run.id)

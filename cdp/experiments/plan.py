@@ -3,6 +3,8 @@ training and evaluation."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,6 +64,22 @@ class Cell:
     def name(self, experiment: str) -> str:
         """What its sets and runs are called, where they are new."""
         return f"{name_like(f'{experiment}-{self.arm}')[:LONGEST_NAME].rstrip('-._')}-s{self.seed}"
+
+    def group(self) -> str:
+        """What it shares with the other seeds of its arm, and with arms of other experiments that
+        are the same."""
+        own = {"seed", "subset_seed"}
+        parts: dict[str, Any] = {
+            "train": {name: value for name, value in self.settings.items() if name not in own},
+            "saved": self.saved,
+            "learner": self.learner,
+        }
+        for name, part in (("generate", self.generate), ("pretrain", self.pretrain)):
+            parts[name] = part and part.model_dump(mode="json", exclude=own)
+        for name, wish in (("select", self.select), ("pseudo_label", self.pseudo_label)):
+            parts[name] = wish and wish.model_dump(mode="json")
+        text = json.dumps(parts, sort_keys=True, default=str)
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
     def training(self, name: str = "") -> TrainConfig:
         """Its training on the set of this name."""

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from cdp import paths
 from cdp.config.choices import suite_rank
@@ -67,19 +66,16 @@ class Board:
         return f"{name}, {threat_text(self.norm, self.epsilon)}"
 
 
-def boards(rows: Iterable[Row], arms: Mapping[str, str] = MappingProxyType({})) -> list[Board]:
+def boards(rows: Iterable[Row]) -> list[Board]:
     """Of all trainings that were evaluated at the budget they were trained for, the board with most
-    of them first; published lines join a board that has at least one. arms: by training what it
-    shares with the other seeds of its arm, where an experiment knows better than the settings, as
-    its seeds have sets of their own."""
+    of them first; published lines join a board that has at least one."""
     together: dict[tuple[str, str, float], dict[tuple[str, str], list[Row]]] = {}
     for row in rows:
         epsilon = row.resolved.get("epsilon")
         if row.evaluated is None or not isinstance(epsilon, int | float):
             continue
         board = together.setdefault(_place(row, float(epsilon)), {})
-        group = arms.get(row.id, row.group)
-        board.setdefault((group, row.evaluated.suite), []).append(row)
+        board.setdefault((row.group, row.evaluated.suite), []).append(row)
     made = [
         Board(*place, tuple(sorted(map(_entry, groups.values()), key=_order)))
         for place, groups in together.items()

@@ -223,9 +223,11 @@ def grouped(runs: Sequence[Run], *, groups: bool) -> tuple[list[RunGroup], list[
 
 def _alone(run: Run, runs: Sequence[Run]) -> str:
     """What is said of a second run of the same settings and seed."""
-    twin = next(other for other in runs if other.config == run.config)
+    alike = (other for other in runs if group_of(other) == group_of(run) and other.id != run.id)
+    seed = config_of(run).seed
+    twin = next(other for other in alike if config_of(other).seed == seed)
     return (
-        f"{run.name} ({run.id}) has the settings and the seed {config_of(run).seed} of {twin.name}"
+        f"{run.name} ({run.id}) has the settings and the seed {seed} of {twin.name}"
         f" ({twin.id}), so it stands as an arm of its own."
     )
 

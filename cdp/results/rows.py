@@ -27,7 +27,8 @@ from cdp.config.choices import suite_rank
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.train import TrainConfig
 from cdp.data import catalog
-from cdp.files.atomic import atomic_file
+from cdp.errors import InputError
+from cdp.files.atomic import atomic_file, read_json, write_json
 from cdp.results.labels import LABELS, Labels, read_labels
 from cdp.results.reached import (
     BEST_CARD,
@@ -52,7 +53,10 @@ _YOUNG_NS = 2_000_000_000
 slowly."""
 _ENOUGH = 50
 """Runs read anew after which it is worth keeping them for the next process."""
-_FILES = (CONFIG, STATUS, PROCESS, STOP, LABELS, JOURNAL, BEST_CARD)
+ARM = "arm.json"
+"""In the folder of a training that an experiment started or took over: what it shares with the
+other seeds of its arm, whose sets and real images are their own."""
+_FILES = (CONFIG, STATUS, PROCESS, STOP, LABELS, JOURNAL, BEST_CARD, ARM)
 """All that a row follows from, and beside them the code of these packages and modules:"""
 _PACKAGES, _MODULES = (cdp.config, cdp.results), (catalog, journal, launchers, records)
 _MOST_BYTES = 256 << 20
@@ -188,11 +192,29 @@ def _synthetic_images(config: TrainConfig | None, card: Mapping[str, Any]) -> in
 
 def group_of(run: Run) -> str:
     """A short name for all settings but the seed: equal for trainings that differ in their seed
-    only. Any other run, and one without settings, is alone."""
+    only, and for the seeds of an experiment's arm. Any other run, and one without settings, is
+    alone."""
     text = run.id
     if isinstance(run.config, TrainConfig):
-        text = json.dumps(run.config.model_dump(mode="json", exclude={"seed"}))
+        text = _arm_of(run.folder) or json.dumps(
+            run.config.model_dump(mode="json", exclude={"seed"})
+        )
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def join_arm(folder: Path, arm: str) -> None:
+    """Write down that the training in ``folder`` is a seed of this arm; the first to say so is
+    right."""
+    if not (folder / ARM).exists():
+        write_json(folder / ARM, {"arm": arm})
+
+
+def _arm_of(folder: Path) -> str:
+    try:
+        arm = (read_json(folder / ARM) or {}).get("arm")
+    except (InputError, OSError):
+        return ""
+    return arm[:64] if isinstance(arm, str) else ""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from cdp.errors import InputError
 from cdp.experiments.begin import more
 from cdp.experiments.cells import read_cells
 from cdp.experiments.results import line_of, result_of
+from cdp.results.compare import compare
+from cdp.results.rows import run_rows
 from cdp.values.experiment import ExperimentResult
 from cdp.work import launch
 from cdp.work.records import Run, get_run, list_runs
@@ -438,3 +440,17 @@ def test_a_full_disk_ends_it_with_a_sentence_and_a_resume_goes_on(
         assert "space" in run.error.lower()
     launch.resume(run.id, command=WORKER)
     assert done(run.id).state == "finished"
+
+
+def test_the_seeds_of_an_arm_are_one_group_though_their_sets_and_real_images_differ(
+    fast: Path,
+) -> None:
+    run = done(begin(config(seeds=[0, 1])))
+    groups: dict[str, set[str]] = {}
+    for cell in result(run).cells:
+        row = next(row for row in run_rows() if row.id == cell.train)
+        groups.setdefault(cell.arm, set()).add(row.group)
+    assert all(len(group) == 1 for group in groups.values())
+    assert len({group for of in groups.values() for group in of}) == len(groups)
+    arms = compare([cell.train for cell in result(run).cells]).arms
+    assert sorted(len(arm.seeds) for arm in arms) == [2] * len(groups)

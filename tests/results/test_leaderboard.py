@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cdp import paths
 from cdp.results.leaderboard import ROBUSTBENCH, board_json, boards, published
-from cdp.results.rows import run_rows
+from cdp.results.rows import join_arm, run_rows
 from tests.evaluations import report, write_evaluation
 from tests.ui.compare_runs import training, two_groups
 
@@ -29,7 +30,9 @@ def test_an_arm_of_an_experiment_is_one_line_though_its_seeds_have_sets_of_their
         write_evaluation(f"e-{seed}", result)
     (apart,) = boards(run_rows())
     assert [len(entry.runs) for entry in apart.entries] == [1, 1]
-    (board,) = boards(run_rows(), {"arm-s0": "x arm", "arm-s1": "x arm"})
+    for seed in range(2):
+        join_arm(paths.runs_dir() / f"arm-s{seed}", "one arm")
+    (board,) = boards(run_rows())
     assert [len(entry.runs) for entry in board.entries] == [2]
     assert "set-s" in board.entries[0].data
 

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from cdp.experiments.begin import arms_of_trainings
 from cdp.results.leaderboard import Board, Entry, boards
 from cdp.results.rows import Row
 from cdp.ui.kit.frame import nothing_yet
@@ -22,7 +21,7 @@ HEAD = ("Model", "Trained on", "Robust", "Clean", "Measured by")
 
 def show_leaderboard(rows: Sequence[Row]) -> None:
     """The board that most of the runs are on, and a choice of the others."""
-    every = boards(rows, arms_of_trainings())
+    every = boards(rows)
     st.subheader("Leaderboard", anchor=False)
     if not every:
         nothing_yet(
