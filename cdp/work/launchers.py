@@ -22,7 +22,11 @@ from cdp.files.atomic import read_json
 PROCESS, LOG = "process.json", "log.txt"
 _SAME_START = 2.0
 """Two readings of one process's start time differ by less than this many seconds; a reused pid's do
-not."""
+not. Where Linux says in which boot and at which tick of it a process began, that decides: the time
+follows from the wall clock there, and is another one once the clock was set."""
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_BEGAN = 19
+"""Place of the start's tick in what /proc/PID/stat says after the name (proc(5), field 22)."""
 
 
 class Launcher(Protocol):
@@ -65,7 +69,11 @@ class Local:
             return False
         try:
             result = psutil.Process(pid)
-            same = abs(result.create_time() - began) < _SAME_START
+            tick = _tick(pid)
+            if tick and "tick" in process:
+                same = all(process.get(name) == value for name, value in tick.items())
+            else:
+                same = abs(result.create_time() - began) < _SAME_START
             return same and result.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OverflowError, ValueError):
             return False
@@ -77,7 +85,16 @@ class Local:
 
 def signature(pid: int) -> dict[str, Any]:
     """What names a process of this machine. Raises psutil.Error where it is gone."""
-    return {"pid": pid, "began": psutil.Process(pid).create_time()}
+    return {"pid": pid, "began": psutil.Process(pid).create_time(), **_tick(pid)}
+
+
+def _tick(pid: int) -> dict[str, Any]:
+    """The boot that a process began in, and the tick of it; {} where the system does not say."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return {"boot": _BOOT.read_text().strip(), "tick": int(after_name[_BEGAN])}
+    except (OSError, ValueError, IndexError):
+        return {}
 
 
 def environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import psutil
 import pytest
 
 from cdp.errors import InputError, MissingError
+from cdp.files.atomic import write_json
 from cdp.paths import sets_dir
 from cdp.tasks.generate import generate_set
 from cdp.work import worker
 from cdp.work.launch import launch, resume
+from cdp.work.launchers import signature
 from cdp.work.records import get_run, list_runs
 from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, CONFIG, fake_run, until
@@ -81,6 +84,22 @@ def test_the_same_pid_and_start_time_are_the_run(home: Path) -> None:
         status={"state": "running", "updated": time.time()},
     )
     assert (run.state, run.pid) == ("running", os.getpid())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ticks are Linux's")
+@pytest.mark.parametrize("seconds", [-5.0, 5.0, 7200.0])
+def test_a_step_of_the_clock_leaves_a_live_run_alive_and_a_stranger_a_stranger(
+    home: Path, seconds: float
+) -> None:
+    """On Linux a start time is boot time plus ticks, and the boot time follows the wall clock."""
+    known = signature(os.getpid())
+    recorded = known | {"began": known["began"] + seconds}
+    status = {"state": "running", "updated": time.time()}
+    run = fake_run(home, process=recorded, status=status)
+    assert (run.state, run.pid) == ("running", os.getpid())
+    for name, value in (("tick", known["tick"] + 1), ("boot", "another")):
+        write_json(run.folder / "process.json", known | {name: value})
+        assert get_run("fake").state == "interrupted"
 
 
 @pytest.mark.parametrize("run_id", ["", ".", "..", "../sets", "no-such-run", ".slots"])
