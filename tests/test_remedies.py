@@ -297,7 +297,7 @@ CASES: dict[str, Case] = {
     ),
     "no budget": Case(
         lambda f: (saved("own", count=60), prepare_training(training("epsilon=auto"))),
-        r"set (epsilon), such as ([\d.]+)",
+        r"^(\w+): .* set one, such as ([\d.]+)",
         lambda f, m: prepare_training(training(f"{m[1]}={m[2]}")),
     ),
     "a card without a data set": Case(

@@ -52,7 +52,15 @@ def _root(
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(system.doctor, sets.download, sets.import_, sets.export, sets.sets, making.generate),
+    *(
+        system.doctor,
+        sets.download,
+        sets.import_,
+        sets.hold_out,
+        sets.export,
+        sets.sets,
+        making.generate,
+    ),
     *(sets.measure, project.project, sets.select, sets.pseudo_label, sets.tag),
     *(making.pretrain, making.pretrain_encoder, making.train, evaluate.evaluate),
     *(compare.compare, compare.leaderboard, runs.runs, runs.show, runs.stop, runs.resume),

@@ -87,6 +87,20 @@ def import_(
         say(note)
 
 
+def hold_out(name: SavedSet, as_json: AsJson = False) -> None:
+    """A fifth of an imported set as test images of the rest, as two new sets: NAME-held-out and
+    NAME-held-out-test."""
+    from cdp.data.importing import hold_out_tests
+
+    brought = hold_out_tests(name)
+    if as_json:
+        print_json(_made(brought.train) | {"test_count": len(brought.test or ())})
+        return
+    for part in (brought.train, brought.test):
+        if part is not None:
+            print(f"{part.name}: {len(part):,} images in {part.folder}")
+
+
 def export(
     name: SavedSet,
     out: Annotated[Path, argument("OUT.npz", "The file to write.")],

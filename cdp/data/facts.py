@@ -175,7 +175,8 @@ def _of_tests(seen: Facts) -> Iterator[Concern]:
         yield Concern(
             "There are no test images. Models can be trained, but accuracies are known on held-out"
             " training images only, copies of training images cannot be told from fresh ones, and"
-            f" an evaluation has nothing to attack. Import them as {seen.name}{TEST}."
+            f" an evaluation has nothing to attack. Import them as {seen.name}{TEST}, or hold out a"
+            f" fifth: python -m cdp hold-out {seen.name}."
         )
     elif untested := [name for name, count, tests in counts if count and not tests]:
         yield Concern(

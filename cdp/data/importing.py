@@ -17,12 +17,15 @@ from cdp.data import catalog, folders, limits, npz, sets
 from cdp.data.catalog import CATALOG, builtin
 from cdp.data.fitting import Labelling, fit, quoted
 from cdp.data.limits import name_like, valid_name
+from cdp.data.rows import Chunk
 from cdp.data.samples import IMAGE, LABEL, SampleSet
 from cdp.data.sets import is_saved, open_set
+from cdp.data.training import MOST_HELD_OUT, hold_out
 from cdp.errors import InputError, MissingError
 from cdp.files import atomic
 from cdp.values.text import listed
 
+_ROWS = 4096
 RENUMBERED = "labels_renumbered"
 """In the card of a set whose labels were renumbered: what each class was in its file."""
 
@@ -197,6 +200,45 @@ def bring(
         brought,
         (*notes, *_said(first, train), *(_said(second, brought) if second and brought else ())),
     )
+
+
+HELD_OUT = "-held-out"
+"""Ends the name of what is left of a set once a fifth became test images."""
+
+
+def hold_out_tests(name: str) -> Brought:
+    """A fifth of a set's images, of every class its share, as the test images of the rest:
+    ``NAME-held-out`` and ``NAME-held-out-test``; the set itself stays. Raises InputError where it
+    has test images or no labels, or has too few images."""
+    whole, rest = open_set(name), f"{name}{HELD_OUT}"
+    if is_saved(f"{name}{TEST}"):
+        raise InputError(f"{name} has test images already: use it as it is")
+    label = whole.labels("a test set")
+    check_name(rest)
+    for wanted in (rest, f"{rest}{TEST}"):
+        atomic.refuse_existing(paths.sets_dir() / wanted)
+    training, tests = hold_out(label, len(whole) // MOST_HELD_OUT)
+    made: list[SampleSet] = []
+    try:
+        for wanted, rows in ((rest, training), (f"{rest}{TEST}", tests)):
+            card = dict(whole.card) | {
+                "source": f"{len(rows):,} of {len(whole):,} images of {name}, split by chance"
+            }
+            shape = (len(rows), *whole.image.shape[1:])
+            made.append(sets.stream_set(wanted, shape, _parts(whole, rows), card))
+    except BaseException:
+        for part in made:
+            shutil.rmtree(part.folder, ignore_errors=True)
+        raise
+    return Brought(made[0], made[1])
+
+
+def _parts(samples: SampleSet, rows: np.ndarray) -> Iterator[Chunk]:
+    """Images and labels of these rows, some thousand at a time."""
+    label = samples.labels("a test set")
+    for start in range(0, len(rows), _ROWS):
+        here = rows[start : start + _ROWS]
+        yield np.asarray(samples.image[here]), label[here]
 
 
 def _name_of(source: Path) -> str:

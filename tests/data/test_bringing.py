@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cdp.data.importing import bring
-from cdp.data.sets import list_sets
+from cdp.data.importing import bring, hold_out_tests
+from cdp.data.registry import load_split
+from cdp.data.sets import list_sets, save_set
 from cdp.errors import InputError, MissingError
 
 
@@ -94,3 +95,19 @@ def test_test_images_given_twice_are_refused(tmp_path: Path) -> None:
     tree(tmp_path / "pets" / "test")
     with pytest.raises(InputError, match="leave the other"):
         bring(tmp_path / "pets", "pets", test=tree(tmp_path / "more"))
+
+
+def test_a_fifth_becomes_test_images_of_the_rest_every_class_its_share(cdp_home: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), dtype=np.uint8)
+    whole = save_set("mine", image, np.arange(60) % 3, {"class_names": ["a", "b", "c"]})
+    brought = hold_out_tests("mine")
+    assert brought.test is not None
+    assert (brought.train.name, brought.test.name) == ("mine-held-out", "mine-held-out-test")
+    assert (len(brought.train), len(brought.test)) == (48, 12)
+    assert np.bincount(brought.test.label).tolist() == [4, 4, 4]
+    together = np.concatenate([brought.train.image, brought.test.image])
+    assert sorted(map(bytes, together)) == sorted(map(bytes, whole.image))
+    assert load_split("mine-held-out", "test") is not None
+    for name, wrong in (("mine-held-out", "has test images already"), ("mine", "exists")):
+        with pytest.raises(InputError, match=wrong):
+            hold_out_tests(name)

@@ -19,7 +19,7 @@ from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import InputError
 from cdp.tasks.pretrain.shared import require_ready
 from cdp.work.journal import Journal
-from tests.ui.pages import control, opened, texts
+from tests.ui.pages import control, opened, ran, texts
 from tests.ui.train_runs import write_folder
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -103,6 +103,11 @@ def test_a_path_is_imported_under_its_name_and_the_next_steps_open(tmp_path: Pat
     assert open_set("spots").class_names == ("few", "many")
     assert "Imported 90 training images as spots" in texts(app)
     assert "There are no test images" in texts(app)
+    held_out = ran(control(app, "Hold out 20 % as test images").click())
+    assert held_out.query_params["dataset"] in ("spots-held-out", ["spots-held-out"])
+    assert "spots-held-out has 72 images and 18 to test on" in texts(held_out)
+    assert "There are no test images" not in texts(held_out)
+    app = page(dataset="spots")
     assert "fewer than 50 images of few (45), many (45)" in texts(app).lower().replace("\\", "")
     assert [heading.value for heading in app.subheader][:3] == [
         "1. Data set",
@@ -271,3 +276,11 @@ def test_an_address_of_no_data_set_says_so_and_the_page_stands(name: str, shapes
     assert len(app.warning) == 1
     assert len(app.warning[0].value) < 300
     assert "1. Data set" in [heading.value for heading in app.subheader]
+
+
+def test_another_data_set_can_be_chosen_where_a_link_named_one() -> None:
+    for name in ("first", "second"):
+        image = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), dtype=np.uint8)
+        save_set(name, image, np.arange(60) % 3, {"class_names": ["a", "b", "c"]})
+    app = ran(control(page(dataset="first"), "Data set").set_value("second"))
+    assert app.query_params["dataset"] in ("second", ["second"])

@@ -34,7 +34,7 @@ from cdp.ui.data.plan import (
     pace,
     seconds,
 )
-from cdp.ui.kit.address import RESERVED
+from cdp.ui.kit.address import Address, read_params
 from cdp.ui.kit.attempts import refuse, tell
 from cdp.ui.kit.form import Form
 from cdp.ui.kit.runlist import start_button
@@ -86,6 +86,7 @@ class Wizard:
     note: str = ""
     turn: int = 0
     planned: tuple[str, str] = ("", "")
+    address: Address = field(default_factory=Address)
     encoder: Settings[EncoderConfig] = field(
         default_factory=lambda: Settings(ENCODERS, ENCODERS.plain())
     )
@@ -115,11 +116,13 @@ def wizard(names: Collection[str]) -> Wizard:
     """This session's place; where the address names another data set, that one. names: the data
     sets that can be chosen."""
     place: Wizard = st.session_state.setdefault(_KEY, Wizard())
-    wanted = st.query_params.get(DATASET, "")
-    if wanted and wanted != place.dataset:
+    params = read_params()
+    if place.address.is_link(params):
+        place.address.take(params)
+        wanted = params.get(DATASET, "")
         if wanted in names:
             place.choose(wanted)
-        else:
+        elif wanted:
             place.note = (
                 f"There is no data set {quoted(wanted)} here: choose one of the list, or import it."
             )
@@ -130,11 +133,7 @@ def wizard(names: Collection[str]) -> Wizard:
 
 def write_url(place: Wizard) -> None:
     """Bring the address in line with the choice."""
-    current = st.query_params.to_dict()
-    reserved = {name: value for name, value in current.items() if name in RESERVED}
-    wanted = reserved | ({DATASET: place.dataset} if place.dataset else {})
-    if current != wanted:
-        st.query_params.from_dict(wanted)
+    place.address.write({DATASET: place.dataset} if place.dataset else {})
 
 
 def overview(place: Wizard, seen: Facts, stock: Stock) -> None:

@@ -11,6 +11,8 @@ import streamlit as st
 from cdp import paths
 from cdp.config.presets import train_preset
 from cdp.data.facts import Facts, concerns, facts
+from cdp.data.importing import hold_out_tests
+from cdp.data.sets import is_saved
 from cdp.errors import CdpError
 from cdp.models.encoders import JUDGE
 from cdp.ui.components.chart import load_plotly
@@ -19,12 +21,14 @@ from cdp.ui.data.importing import import_form, say_imported
 from cdp.ui.data.plan import Stock, stock
 from cdp.ui.data.progress import progress
 from cdp.ui.data.sets import Choice, choices, facts_column, pictures_column
+from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain
 from cdp.work.failures import sentence
 
 _WIDTHS = [4, 11]
+_HELD = "data_held_out"
 _STEPS = (
     ("Data set", ""),
     ("Look", "a data set is chosen"),
@@ -66,6 +70,7 @@ def show() -> None:
         facts_column(seen)
     with right:
         pictures_column(seen, notes, _stamp(seen.name))
+        _tests(place, seen)
     blocked = any(concern.blocking for concern in notes)
     _rest(place, seen, stock(seen.name), blocked=blocked)
 
@@ -91,6 +96,27 @@ def _first(place: Wizard, known: Sequence[Choice]) -> Facts | None:
             st.markdown("**Import your images, or choose a data set on the left**")
             import_form(place.choose)
     return seen
+
+
+def _tests(place: Wizard, seen: Facts) -> None:
+    """Test images for a set that has none."""
+    tell(_HELD)
+    if seen.tests or seen.misfit or not is_saved(seen.name):
+        return
+
+    def hold_out() -> str:
+        brought = hold_out_tests(seen.name)
+        place.choose(brought.train.name)
+        tests = len(brought.test or ())
+        return f"{brought.train.name} has {len(brought.train):,} images and {tests:,} to test on."
+
+    st.button(
+        "Hold out 20 % as test images",
+        key="data_hold_out",
+        on_click=attempt,
+        args=(_HELD, hold_out, "Not held out"),
+        help="Of every class its share, by chance; two new sets, and this one stays as it is.",
+    )
 
 
 def _choose(place: Wizard, known: Sequence[Choice]) -> None:
