@@ -25,7 +25,10 @@ def earlier(settings: Generation, job: Job | None) -> None:
     for past in unsaved.listed()[:MOST]:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(past.made))
         stopped = "" if past.state == "done" else "stopped "
-        titles.setdefault(past.id, f"{_title(past.config)}: {stopped}{when}")
+        title = f"{_title(past.config)}: {stopped}{when}"
+        while title in titles.values():  # the browser sends a choice by its title
+            title += " again"
+        titles.setdefault(past.id, title)
     if not titles.keys() - {job.id if job else ""}:
         return
 
@@ -37,8 +40,8 @@ def earlier(settings: Generation, job: Job | None) -> None:
         titles,
         job.id if job else None,
         put,
-        # Which one is on the page may change by another hand, such as the button; and the browser
-        # sends a choice by its title, which changes as the generation ends.
+        # Which one is on the page may change by another hand, such as the button, and its title
+        # changes as it ends.
         key=f"earlier_{job.id}_{job.over}" if job else "earlier",
         placeholder="Open one",
         help=f"Whether saved or not, in whichever tab: each is kept {UNSAVED_DAYS} days after it was"
