@@ -14,6 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from cdp import paths
 from cdp.data.importing import Brought, bring
 from cdp.errors import CdpError, InputError
+from cdp.ui.kit.frame import steady
 from cdp.ui.kit.words import plain, split_tags
 from cdp.work.failures import sentence
 
@@ -91,8 +92,9 @@ def import_form(imported: Callable[[str], None], *, usual: str = PATH) -> None:
 
 def say_imported() -> None:
     """What came of the last import, once."""
-    for said in st.session_state.pop(_SAID, ()):
-        st.success(plain(said))
+    with steady():
+        for said in st.session_state.pop(_SAID, ()):
+            st.success(plain(said))
 
 
 def bring_upload(

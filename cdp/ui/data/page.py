@@ -22,7 +22,7 @@ from cdp.ui.data.plan import Stock, stock
 from cdp.ui.data.progress import progress
 from cdp.ui.data.sets import Choice, choices, facts_column, pictures_column
 from cdp.ui.kit.attempts import attempt, tell
-from cdp.ui.kit.frame import link
+from cdp.ui.kit.frame import link, warned
 from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain
 from cdp.work.failures import sentence
@@ -57,8 +57,7 @@ def show() -> None:
         )
     known = choices()
     place = wizard([choice.name for choice in known])
-    if place.note:
-        st.warning(plain(place.note))
+    warned([place.note] if place.note else [])
     seen = _first(place, known)
     write_url(place)
     if seen is None:

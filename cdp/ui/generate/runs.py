@@ -10,7 +10,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.config.titles import TITLES
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.markup import row
-from cdp.ui.kit.runlist import RunList, of_kind, run_bar, run_list, said, state_line
+from cdp.ui.kit.runlist import RunList, of_kind, run_bar, run_list, state_line
 from cdp.work.records import Run, list_runs
 
 
@@ -43,8 +43,6 @@ def generation_runs(title: str, *, unfinished: bool = False) -> None:
         runs=listed,
         removable=lambda run: run.state != "finished",
     )
-    if not listed():
-        said()
     run_list(runs, listed(), lambda runs: None, draw, see)
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from cdp import paths
+from cdp.ui.kit.frame import steady
 from cdp.ui.kit.words import plain
 from cdp.values.text import duration
 from cdp.work.helper import Errand, Helper
@@ -130,16 +131,19 @@ def waiting(errands: Sequence[Errand], *, key: str) -> None:
         # Taken back as nobody had looked for long: on a busy machine drawing this page took so long.
         st.rerun()
     moving = [errand for errand in errands if not errand.over]
-    for number, errand in enumerate(errands):
-        if not errand.over:
-            continue
-        with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_over_{number}"):
-            (st.info if errand.state == "cancelled" else st.error)(
-                plain(ending(errand)), width="stretch"
-            )
-            st.button("Try again", key=f"{key}_again_{number}", on_click=errand.forget)
-    if moving:
-        st.fragment(_poll, run_every=POLL_SECONDS)(moving, key)
+    with steady():
+        for number, errand in enumerate(errands):
+            if errand.over:
+                _ended(errand, f"{key}_over_{number}", f"{key}_again_{number}")
+        if moving:
+            st.fragment(_poll, run_every=POLL_SECONDS)(moving, key)
+
+
+def _ended(errand: Errand, row: str, again: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=row):
+        say = st.info if errand.state == "cancelled" else st.error
+        say(plain(ending(errand)), width="stretch")
+        st.button("Try again", key=again, on_click=errand.forget)
 
 
 def _poll(moving: Sequence[Errand], key: str) -> None:

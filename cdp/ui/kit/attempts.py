@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from cdp.errors import CdpError
+from cdp.ui.kit.frame import steady
 from cdp.ui.kit.words import plain, sentence_of
 from cdp.work.failures import sentence
 
@@ -30,11 +31,12 @@ def refuse(place: str, why: str) -> None:
 def tell(place: str, *, gallery: bool = False, seconds: float = 0) -> None:
     """What the last click here came to. gallery: whether a new set is in the gallery now; seconds:
     how long it is told again, so that a poll does not wipe it off before it is read."""
-    text, well, since = st.session_state.pop(place, ("", True, 0.0))
-    if not text:
-        return
-    if time.monotonic() - since < seconds:
-        st.session_state[place] = text, well, since
-    (st.success if well else st.error)(plain(text))
-    if well and gallery:
-        st.page_link("pages/gallery.py", label="See it in the gallery")
+    with steady():
+        text, well, since = st.session_state.pop(place, ("", True, 0.0))
+        if not text:
+            return
+        if time.monotonic() - since < seconds:
+            st.session_state[place] = text, well, since
+        (st.success if well else st.error)(plain(text))
+        if well and gallery:
+            st.page_link("pages/gallery.py", label="See it in the gallery")

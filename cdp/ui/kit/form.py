@@ -19,6 +19,7 @@ from cdp.config.fields import Field, config_of, fields_of, flat_of, options
 from cdp.config.knobs import Frozen
 from cdp.config.presets import Preset
 from cdp.ui.kit.address import Param, linked
+from cdp.ui.kit.frame import steady
 from cdp.ui.kit.settings import CUSTOM, S, Settings, from_link, to_link
 from cdp.ui.kit.widgets import control, span
 from cdp.ui.kit.words import plain
@@ -175,10 +176,12 @@ class Drawing(Generic[S]):
                 with st.container(key=f"{form.prefix}_group_{number}", gap="xsmall"):
                     # What is all under the fold needs no heading besides.
                     open_rows = not form.folds or self.visible(group.names, folded=False)
-                    if group.title and open_rows:
-                        st.subheader(group.title, anchor=False)
+                    with steady():
+                        if group.title and open_rows:
+                            st.subheader(group.title, anchor=False)
                     self.rows(group, folded=False)
-                    self.under(group.title)
+                    with steady():
+                        self.under(group.title)
                     if form.folds:
                         title = "More settings" if open_rows else group.title
                         self.fold(title, [group], f"{form.prefix}_more_{number}")
@@ -195,20 +198,23 @@ class Drawing(Generic[S]):
             return
         names = [name for group in parts for name in self.visible(group.names, folded=True)]
         with st.expander(title, expanded=any(name in self.warnings for name in names), key=key):
-            for group in parts:
-                if len(groups) > 1:
-                    st.markdown(f"**{group.title}**")
+            for group in groups:
+                with steady():
+                    if group in parts and len(groups) > 1:
+                        st.markdown(f"**{group.title}**")
                 self.rows(group, folded=True)
 
     def rows(self, group: Group, *, folded: bool) -> None:
         for row in group.rows:
             names = self.visible(_names(row), folded=folded)
-            if len(names) == 1:
-                self.draw_one(names[0])
-            elif names:
-                for column, name in zip(st.columns(len(names), gap="small"), names, strict=True):
-                    with column:
-                        self.draw_one(name)
+            with steady():
+                if len(names) == 1:
+                    self.draw_one(names[0])
+                elif names:
+                    columns = st.columns(len(names), gap="small")
+                    for column, name in zip(columns, names, strict=True):
+                        with column:
+                            self.draw_one(name)
 
     def draw_one(self, name: str) -> None:
         """One control, with its warning and what belongs under it."""

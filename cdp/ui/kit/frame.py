@@ -41,11 +41,20 @@ def usable_home() -> None:
         st.stop()
 
 
+def steady() -> Any:
+    """A place that is always there, empty or not: whatever comes and goes above a control is drawn
+    in one.
+
+    Streamlit 1.67 knows a container, a row of columns and a fragment by how many things stand before
+    it. When one more comes, the browser makes all that follow anew, and what is typed into them and
+    not yet sent is lost, as is a click that is on its way. An empty container takes no room.
+    """
+    return st.container(gap="xsmall")
+
+
 def warned(notes: Sequence[str]) -> None:
-    """What a link got wrong, in a place of its own. A fragment is known by where it stands on the
-    page (streamlit 1.67, runtime/fragment.py): were warnings to come and go above it, a click that
-    is on its way to it would be lost."""
-    with st.container():
+    """What a link got wrong."""
+    with steady():
         for note in notes:
             st.warning(plain(note))
 

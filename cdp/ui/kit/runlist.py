@@ -12,6 +12,7 @@ import streamlit as st
 
 from cdp.config.knobs import Frozen
 from cdp.ui.kit.attempts import attempt, tell
+from cdp.ui.kit.frame import steady
 from cdp.ui.kit.markup import ACCENT, Html, bar
 from cdp.ui.kit.tables import fold
 from cdp.ui.kit.words import plain, sentence_of
@@ -82,9 +83,13 @@ def run_list(
     """The runs, newest first; polls files while one of them moves, and draws the whole page anew
     once other runs move or ``picked`` of them is another.
 
-    row: draws one run beside its buttons; more: draws further buttons. Nothing where no run is.
+    row: draws one run beside its buttons; more: draws further buttons. Where no run is, only what
+    the last button led to.
     """
-    if runs:
+    with steady():
+        if not runs:
+            said()
+            return
         going = moving(runs)
         seconds = POLL_SECONDS if going else None
         st.fragment(_draw_list, run_every=seconds)(of, picked, row, more, going, picked(runs))
