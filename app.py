@@ -6,20 +6,13 @@ from streamlit.navigation.page import StreamlitPage
 from cdp.ui import STYLE
 from cdp.ui.kit.frame import usable_home
 
-MENU_PX = 200
-
 
 def _page(name: str, title: str, icon: str, *, default: bool = False) -> StreamlitPage:
     path = f"pages/{name}.py"
     return st.Page(path, title=title, icon=f":material/{icon}:", default=default)
 
 
-st.set_page_config(
-    page_title="Contrastive-DP Studio",
-    layout="wide",
-    initial_sidebar_state=MENU_PX,
-    menu_items={},
-)
+st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
 st.html(STYLE)
 chosen = st.navigation(
     {

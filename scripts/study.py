@@ -27,12 +27,13 @@ from cdp.errors import CdpError
 from cdp.experiments.begin import experiments
 from cdp.experiments.cells import CELLS
 from cdp.experiments.files import read_experiment
+from cdp.experiments.plan import cells as planned
 from cdp.experiments.results import line_of, result_of
 from cdp.experiments.search import STUDY as SEARCH
 from cdp.files.atomic import read_json, write_json
 from cdp.paths import ROOT
 from cdp.results.reached import BEST_CARD
-from cdp.results.rows import ARM
+from cdp.results.rows import ARM, join_arm
 from cdp.values.evaluation import OUTCOMES, REPORT
 from cdp.values.experiment import CellState
 from cdp.values.text import counted
@@ -58,7 +59,7 @@ ENCODERS = {
     "judge": ("--kind", "standard", "--seed", "1"),
 }
 """Of the digits, by name."""
-EXAMPLES = frozenset({"dose", "main", "main-autoattack"})
+EXAMPLES = frozenset({"headroom-300", "dose", "main", "main-autoattack"})
 """Experiments of which every run is shipped, so that the app can show them; of the others the
 outcome alone."""
 
@@ -185,10 +186,13 @@ def export(studies: Iterable[Study]) -> None:
         copy_run(study.run, target)
         cells = result_of(study.config, study.run.folder, study.run.name).cells
         first = min((cell.seed for cell in cells), default=0)
+        groups = {(plan.arm, plan.seed): plan.group() for plan in planned(study.config)}
         for cell in cells:
             for run_id in (cell.train, cell.evaluate):
                 if run_id:
                     copy_run(get_run(run_id), target)
+            if cell.train and (group := groups.get((cell.arm, cell.seed))):
+                join_arm(target / "runs" / cell.train, group)
             if cell.set and is_saved(cell.set):
                 copy_sheet(cell.set, target / "sets" / cell.set, SHEET if cell.seed == first else 1)
 
@@ -328,10 +332,10 @@ Arms are compared with their control over paired seeds at equal optimiser steps;
 some arms than for others, so they compare no arms.
 """
 TAIL = """
-What each experiment came to lies in `assets/study/outcomes`. Of the main comparison, once it is
-finished, all records lie beside them: settings, curves, reports, the outcome of every test image,
-and the first 64 images of every set, without the weights. The page *Experiment* then lists it as an
-example, which is read only.
+What each experiment came to lies in `assets/study/outcomes`. Of headroom-300, of dose and of the main
+comparison, as far as they are finished, all records lie beside them: settings, curves, reports, the
+outcome of every test image, and the first 64 images of every set, without the weights. Home shows
+the first of them, and the page *Experiment* lists them as examples, which are read only.
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from cdp.ui.kit.frame import link
@@ -134,7 +135,10 @@ def _images(config: ExperimentConfig, result: ExperimentResult) -> None:
     """A row of images for some of the arms, from the same noise."""
     from cdp.ui.experiment.views import first_images, rows_html
 
-    images = dict(list(first_images(result).items())[:MOST_ARMS])
+    images: dict[str, np.ndarray] = {}
+    for arm, of in first_images(result).items():  # arms that train on the same set share a row
+        if len(images) < MOST_ARMS and not any(np.array_equal(of, x) for x in images.values()):
+            images[arm] = of
     if images:
         st.html(tag("div", "The same noise in every arm", cls="cdp-quiet"))
         st.html(rows_html(images, {}), width="stretch")
