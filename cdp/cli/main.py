@@ -64,7 +64,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     *(sets.measure, project.project, sets.select, sets.pseudo_label, sets.tag),
     *(making.pretrain, making.pretrain_encoder, making.train, evaluate.evaluate),
     *(compare.compare, compare.leaderboard, runs.runs, runs.show, runs.stop, runs.resume),
-    *(runs.logs, runs.label),
+    *(runs.forward, runs.logs, runs.label),
     *(theory.theory, system.clean),
 )
 COMMANDS = {command.__name__.strip("_").replace("_", "-"): command for command in _COMMANDS}

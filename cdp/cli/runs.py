@@ -88,7 +88,11 @@ def _listed(kind: str | None, where: str | None) -> list[Run]:
 
 def show(run: Which, as_json: AsJson = False) -> None:
     """Tell where a run stands and what it has reached."""
-    record = _record(find(run))
+    from cdp.work.launch import waits_for
+
+    target = find(run)
+    waits = {"waits_for": waits_for(target.id)} if target.state == "queued" else {}
+    record = _record(target) | waits
     answer(_facts(record), record, as_json=as_json)
 
 
@@ -125,6 +129,15 @@ def stop(run: Which, as_json: AsJson = False) -> None:
     launch.stop(target.id)
     while not get_run(target.id).over:
         time.sleep(POLL_SECONDS)
+    _say_state(target.id, as_json=as_json)
+
+
+def forward(run: Which, as_json: AsJson = False) -> None:
+    """Have a run that waits start before all others that wait."""
+    from cdp.work import launch
+
+    target = find(run)
+    launch.bring_forward(target.id)
     _say_state(target.id, as_json=as_json)
 
 
@@ -247,6 +260,8 @@ def _say_state(run_id: str, *, as_json: bool) -> None:
 def _facts(record: Mapping[str, Any]) -> str:
     """What is known of one run, a fact a line."""
     lines = [f"{record['run']}: {record['name']} ({record['kind']}), {record['state']}"]
+    if record.get("waits_for"):
+        lines.append(f"waits for: {record['waits_for']}")
     if record["progress"]:
         lines.append(f"progress: {_progress(record)}")
     lines += [

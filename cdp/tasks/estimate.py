@@ -28,7 +28,7 @@ class TrainingEstimate:
     at its peak, on a GPU of the GPU; step_seconds: of one optimiser step; steps: in all;
     steps_per_epoch: of them in a whole epoch; validations: in all; device: in words; warnings:
     choices known to fail; measured_batch: the batch that was timed, from which the rest is in
-    proportion."""
+    proportion; learned: whether a training of the kind has told its cost here."""
 
     seconds: float
     memory_bytes: int
@@ -39,6 +39,7 @@ class TrainingEstimate:
     device: str
     warnings: tuple[str, ...]
     measured_batch: int
+    learned: bool = False
 
 
 def estimate(config: TrainConfig) -> TrainingEstimate:
@@ -83,6 +84,7 @@ def estimate(config: TrainConfig) -> TrainingEstimate:
         device=cost.device,
         warnings=warnings_of(config, prepared.info),
         measured_batch=cost.batch,
+        learned=bool(seen),
     )
 
 

@@ -83,8 +83,9 @@ def rough_duration(seconds: float) -> str:
 
 def range_text(low: float, high: float) -> str:
     """Between which durations one lies, as an estimate is said: "16 to 25 s", "40 s to 2 min",
-    "about 3 h". Ends are rounded outwards."""
-    ends = [_end(low, math.floor), _end(high, math.ceil)]
+    "about 3 h". Ends are rounded outwards, unless they
+    are nearly round."""
+    ends = [_end(low, lambda x: math.floor(x + 0.15)), _end(high, lambda x: math.ceil(x - 0.15))]
     (first, unit), (last, other) = ends
     if ends[0] == ends[1]:
         return "under 1 s" if high < 1 else f"about {last:g} {other}"

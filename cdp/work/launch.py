@@ -26,6 +26,7 @@ from cdp.files.atomic import new_folder, read_json, write_json
 from cdp.work.launchers import LAUNCHERS, PROCESS, chosen, launcher_of, process_of
 from cdp.work.records import (
     CONFIG,
+    FORWARD,
     RESUMABLE,
     STATUS,
     STOP,
@@ -37,6 +38,7 @@ from cdp.work.records import (
     require_own,
 )
 from cdp.work.registry import TASKS, read_config, write_config
+from cdp.work.slots import slot_count
 from cdp.work.task import Task
 from cdp.work.ticket import State, Ticket, before
 
@@ -174,7 +176,7 @@ def settings_since(folder: Path, config: Frozen, *, close: bool) -> Frozen | Non
 def _restart(run: Run, command: Sequence[str], launcher: str, *, progress: bool = True) -> None:
     """progress: whether how far it came still says how far it is."""
     _mark_queued(run.folder, progress=progress)
-    for leftover in (PROCESS, STOP, CLOSED):
+    for leftover in (PROCESS, STOP, CLOSED, FORWARD):
         (run.folder / leftover).unlink(missing_ok=True)
     _start(run.folder, command, launcher)
 
@@ -189,6 +191,17 @@ def stop(run_id: str) -> None:
     (run.folder / STOP).touch()
     # Not a daemon: a command line that ends right after this call still sees the stop through.
     threading.Thread(target=_see_through, args=(run.folder, process), name=f"stop-{run_id}").start()
+
+
+def bring_forward(run_id: str) -> None:
+    """Have a run that waits start before all others that do. Raises InputError where it does not
+    wait."""
+    run = get_run(run_id)
+    if run.state != "queued":
+        raise InputError(
+            f"run {run_id} is {run.state}: only a run that waits can be brought forward"
+        )
+    write_json(run.folder / FORWARD, {"asked": time.time()})
 
 
 def delete(run_id: str) -> Path:
@@ -272,11 +285,13 @@ def _see_through(folder: Path, process: Mapping[str, Any]) -> None:
 
 
 class RunTicket(Ticket):
-    """A background run as somebody waits for it, as it was when this was made."""
+    """A background run as somebody waits for it, as it was when this was made. ahead: whether others
+    that wait come before it."""
 
     def __init__(self, run: Run, title: str, waiting_for: str | None = None) -> None:
         super().__init__(f"{title} {run.name}")
         self.id, self.run, self._first = run.id, run, waiting_for
+        self.ahead = False
         self.asked, self.started, self.finished = run.created, run.started, run.ended
         if run.progress is not None:
             self.share = run.progress.share
@@ -291,6 +306,13 @@ class RunTicket(Ticket):
     @property
     def waiting_for(self) -> str | None:
         return self._first
+
+    @property
+    def skips(self) -> bool:
+        return self.ahead
+
+    def bring_forward(self) -> None:
+        bring_forward(self.run.id)
 
     def cancel(self) -> None:
         """What it finished is kept, and it can be resumed."""
@@ -322,10 +344,31 @@ _STATES: dict[str, State] = {
 }
 
 
-def tickets() -> list[Ticket]:
-    """Those of the background runs that are not over, oldest first."""
-    line: list[Ticket] = []
+def tickets() -> list[RunTicket]:
+    """Those of the background runs that are not over: those at work, then those that wait, in the
+    order of their turns."""
+    line: list[RunTicket] = []
+    taking: list[
+        RunTicket
+    ] = []  # what works or waits on the device, as an experiment itself does not
     for run in active_runs():
-        title = TASKS[run.kind].title if run.kind in TASKS else run.kind
-        line.append(RunTicket(run, title, before(line) if run.state == "queued" else None))
+        task = TASKS.get(run.kind)
+        waits = run.state == "queued" and (task is None or task.slot)
+        ticket = RunTicket(run, task.title if task else run.kind, before(taking) if waits else None)
+        ticket.ahead = waits and any(other.state == "queued" for other in taking)
+        line.append(ticket)
+        taking += [ticket] if task is None or task.slot else []
     return line
+
+
+def waits_for(run_id: str) -> str | None:
+    """What a run that waits waits for, in words; None where it does not wait, or begins now."""
+    return next((ticket.waiting_for for ticket in tickets() if ticket.id == run_id), None)
+
+
+def would_wait_for() -> str | None:
+    """What a run that is started now will wait for, in words; None where it begins at once."""
+    taking = [ticket for ticket in tickets() if TASKS[ticket.run.kind].slot]
+    with contextlib.suppress(InputError):  # a wrong number of slots is said where a run begins
+        return before(taking) if len(taking) >= slot_count() else None
+    return None

@@ -7,6 +7,7 @@ status.json    state, progress, error, notice, result; written at a start, then 
 process.json   the worker process, such as its pid and start time; written at a start, and by the
                worker as it begins
 stop           asks the worker to stop; its presence also tells a stop from a crash afterwards
+forward        puts a waiting run before all others; holds when that was asked for
 log.txt        what the worker printed
 metrics.jsonl  the journal (cdp.work.journal); beside it resources.jsonl and what the work keeps
 """
@@ -29,7 +30,7 @@ from cdp.work.session import Progress, read_progress
 
 State = Literal["queued", "running", "stopping", "finished", "failed", "stopped", "interrupted"]
 
-CONFIG, STATUS, STOP = "config.json", "status.json", "stop"
+CONFIG, STATUS, STOP, FORWARD = "config.json", "status.json", "stop", "forward"
 RESUMABLE: tuple[State, ...] = ("failed", "stopped", "interrupted")
 ENDS: tuple[State, ...] = ("finished", "failed", "stopped")
 """What a worker's last word can be; whatever else stands in its status was true while its process
@@ -45,7 +46,8 @@ _LARGEST = 1e18
 class Run:
     """One background run as it is at this moment. config: None where it cannot be read, and then
     ``error`` says why. created, started, ended: unix times; error, notice: one sentence each;
-    result: what its work came to; pid: while it lives."""
+    result: what its work came to; pid: while it lives; forward: when it was brought forward, a unix
+    time, 0 where it was not."""
 
     id: str
     folder: Path
@@ -61,6 +63,13 @@ class Run:
     notice: str | None = None
     result: dict[str, Any] | None = None
     pid: int | None = None
+    forward: float = 0.0
+
+    @property
+    def turn(self) -> tuple[float, float, str]:
+        """Of the runs that wait, the one of the smallest turn is next: who was brought forward last,
+        else the oldest."""
+        return -self.forward, self.created, self.id
 
     @property
     def shipped(self) -> bool:
@@ -135,7 +144,7 @@ _over: dict[Path, tuple[int, int] | None] = {}
 
 
 def active_runs() -> list[Run]:
-    """Those that a process works on or that wait, oldest first. One look at a file for each of the
+    """Those that a process works on, then those that wait, in the order of their turns. One look at a file for each of the
     others."""
     active = []
     for folder in run_folders():
@@ -147,7 +156,7 @@ def active_runs() -> list[Run]:
             _over[folder] = stamp
         else:
             active.append(run)
-    return sorted(active, key=lambda run: (run.created, run.id))
+    return sorted(active, key=lambda run: (run.state == "queued", *run.turn))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -189,7 +198,12 @@ def read_run(folder: Path) -> Run:
         notice=_text(status.get("notice")),
         result=result if isinstance(result, dict) else None,
         pid=pid if alive and not over else None,
+        forward=_forwarded(folder) if state == "queued" else 0.0,
     )
+
+
+def _forwarded(folder: Path) -> float:
+    return _number(_read(folder / FORWARD).get("asked")) or 0.0
 
 
 def _settings(folder: Path, record: dict[str, Any]) -> tuple[str, Frozen | None, str | None]:

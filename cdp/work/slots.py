@@ -1,5 +1,5 @@
-"""Turns and precedence on the device: a run holds one slot while it works, and the oldest waiting
-run gets the next free one. A slot is a file lock, which the operating system frees however its
+"""Turns and precedence on the device: a run holds one slot while it works, and the waiting run that
+was brought forward last, else the oldest, gets the next free one. A slot is a file lock, which the operating system frees however its
 holder ends; no server keeps the queue. CDP_SLOTS says how many there are. On a machine with several
 GPUs each slot has its own, so give as many slots as GPUs."""
 
@@ -106,10 +106,10 @@ def _gpu_count() -> int:
 
 
 def _is_next(run: Run) -> bool:
-    return not any(
-        other.state == "queued" and (other.created, other.id) < (run.created, run.id)
-        for other in list_runs()
-    )
+    """Whether no other waits before it. Turns change while they wait."""
+    waiting = [other for other in list_runs() if other.state == "queued"]
+    now = next((other for other in waiting if other.id == run.id), run)
+    return not any(other.turn < now.turn for other in waiting)
 
 
 def _take_one(locks: list[FileLock]) -> int | None:

@@ -98,6 +98,16 @@ class Ticket:
         return None if self._queue is None else self._queue.words(self)
 
     @property
+    def skips(self) -> bool:
+        """Whether bringing it forward would have it begin before another that waits."""
+        return self.position > 1
+
+    def bring_forward(self) -> None:
+        """Before all others that wait."""
+        if self._queue is not None:
+            self._queue.bring_forward(self)
+
+    @property
     def watched(self) -> bool:
         """Whether somebody waits for it, or it goes on without."""
         return self.lasting or time.monotonic() - self._seen < WATCHED_SECONDS
@@ -194,6 +204,14 @@ class Queue:
                 ticket.end("cancelled")
             elif ticket is self.current and not ticket.over:
                 self._stop(ticket)
+
+    def bring_forward(self, ticket: Ticket) -> None:
+        """Nothing happens to what does not wait."""
+        with self.wake:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                self._waiting.insert(0, ticket)
+                ticket.urgent = True
 
     def close(self) -> None:
         """Cancel everything; nothing is taken up any more."""

@@ -124,7 +124,9 @@ def test_a_reload_knows_the_models_and_leads_to_explore_and_to_train(
     page.get_by_role("link", name="Train a robust classifier").click()
     expect(page.get_by_role("heading", level=1, name="Train")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("combobox", name="Data set")).to_have_value("marks")
-    expect(page.get_by_text(re.compile(r"^About .* on this "))).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text(re.compile(r"(trainings|step) on this "))).to_be_visible(
+        timeout=SLOW_MS
+    )
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
 
 

@@ -109,7 +109,9 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
     rate.fill("0.05")
     rate.press("Enter")
     wait_idle_enough(page)
-    expect(page.get_by_text(re.compile(r"^About .+ on .+, \d.+B$"))).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text(re.compile(r"(trainings|step) on .+, \d.+B$"))).to_be_visible(
+        timeout=SLOW_MS
+    )
     run_id = start(page, fresh)
     config = runs(fresh)[0]["config"]
     assert (config["learning_rate"], config["epsilon"], config["real"], config["epochs"]) == (

@@ -82,3 +82,16 @@ def test_what_is_over_at_once_does_not_flicker(monkeypatch: pytest.MonkeyPatch) 
     assert jobs.tickets() == []
     monkeypatch.setattr(jobs, "QUIET_SECONDS", 0.0)
     assert {ticket.title for ticket in jobs.tickets()} == {"Attacking"}
+
+
+def test_what_waits_says_for_what_and_is_brought_forward_from_the_strip(sleeper: int) -> None:
+    running("night", sleeper)
+    running("one", sleeper, "queued")
+    folder = running("two", sleeper, "queued")
+    app = opened("home")
+    assert "waits for Robust training night" in rows(app)
+    assert [b.key for b in app.button if b.label == "Bring forward"] == ["job_forward_two"]
+    ran(app.button(key="job_forward_two").click())
+    assert [ticket.id for ticket in jobs.tickets()] == ["night", "two", "one"]
+    assert [b.key for b in app.button if b.label == "Bring forward"] == ["job_forward_one"]
+    assert (folder / "forward").exists()

@@ -355,8 +355,9 @@ def test_the_file_is_read_back_as_the_same_config(
 
 def test_the_cost_is_told_for_one_run_and_for_all_seeds() -> None:
     cost = {"seconds": 130.0, "memory_bytes": 420_000_000, "device": "CPU, 2 threads"}
-    assert line(cost, 1) == "About 2 min 10 s on this CPU, 420.0 MB"
-    assert line(cost, 3).endswith("420.0 MB; 6 min 30 s for all 3, one after another")
+    assert line(cost, 1) == "1 to 3 min, by a measured step on this CPU, 420.0 MB"
+    assert line(cost, 3).endswith("420.0 MB; 5 to 8 min for all 3, one after another")
+    assert "3 min, from trainings on this" in line(cost | {"learned": True}, 1)
     assert "on NVIDIA H100" in line(cost | {"device": "NVIDIA H100"}, 1)
 
 
@@ -365,6 +366,6 @@ def test_seeds_that_share_the_machine_are_said_to_and_how_long_they_take_was_mea
 ) -> None:
     cost = {"seconds": 130.0, "memory_bytes": 420_000_000, "device": "CPU, 2 threads"}
     unknown = line(cost, 3, Share(2, 1))
-    assert unknown.endswith("420.0 MB each; 6 min 30 s for all 3, 2 at a time")
+    assert unknown.endswith("420.0 MB each; 5 to 8 min for all 3, 2 at a time")
     learn_rates((*crew._MEASURED, core_count()), **{"1": 0.3, "2": 0.2})
-    assert line(cost, 3, Share(2, 1)).endswith("; 4 min 20 s for all 3, 2 at a time")
+    assert line(cost, 3, Share(2, 1)).endswith("; 3 to 5 min for all 3, 2 at a time")

@@ -78,7 +78,7 @@ def test_what_is_written(written: str, words: str) -> None:
                 0.5: "under 1 s",
                 5: "4 to 7 s",
                 20: "16 to 25 s",
-                50: "40 s to 2 min",
+                50: "40 s to 1 min",
                 1000: "13 to 21 min",
                 9000: "2 to 3.5 h",
             },

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from cdp.errors import InputError
 from cdp.paths import ROOT
 from cdp.work import slots
-from cdp.work.launch import launch
+from cdp.work.launch import bring_forward, launch, tickets, waits_for, would_wait_for
+from cdp.work.records import get_run
 from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, CONFIG, journal, until
 
@@ -140,3 +142,33 @@ def test_runs_that_work_at_a_time_share_the_cores(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(slots, "core_count", lambda: 6)
     assert slots.threads_of_a_slot() == threads
+
+
+def test_a_run_brought_forward_starts_before_those_that_waited_longer(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_SECONDS", "0.1")
+    monkeypatch.setenv("CDP_SLOTS", "1")
+    folder = cdp_home / "runs" / ".slots"
+    folder.mkdir(parents=True)
+    with FileLock(folder / "0.lock"):
+        runs = [
+            launch(TASKS["generate"], CONFIG, name, command=COMMAND)
+            for name in ("first", "second", "third")
+        ]
+        line = tickets()
+        assert [ticket.id for ticket in line] == runs
+        assert [ticket.skips for ticket in line] == [False, True, True]
+        line[2].bring_forward()
+        assert [ticket.id for ticket in tickets()] == [runs[2], runs[0], runs[1]]
+        assert "third" in (waits_for(runs[0]) or "")
+        assert waits_for(runs[2]) is None
+        assert "third and 2 more" in (would_wait_for() or "")
+        for run_id in runs:  # all have reached the queue
+            until(run_id, lambda run: run.pid is not None)
+    for run_id in runs:
+        until(run_id, lambda run: run.over)
+    began = {run_id: get_run(run_id).started or 0.0 for run_id in runs}
+    assert sorted(runs, key=lambda run_id: began[run_id]) == [runs[2], runs[0], runs[1]]
+    with pytest.raises(InputError, match="only a run that waits"):
+        bring_forward(runs[0])

@@ -16,6 +16,7 @@ from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts
 from cdp.errors import CdpError, InputError
 from cdp.models.pipelines import list_models
+from cdp.results.cost import measured_cost
 from cdp.ui.data.plan import (
     DIFFUSION,
     ENCODER,
@@ -41,7 +42,7 @@ from cdp.ui.kit.runlist import start_button
 from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.widgets import bound, pick
 from cdp.ui.kit.words import plain
-from cdp.values.text import counted, rough_duration
+from cdp.values.text import counted, range_text
 from cdp.work.failures import sentence
 from cdp.work.launch import launch
 from cdp.work.records import list_runs
@@ -154,8 +155,8 @@ def overview(place: Wizard, seen: Facts, stock: Stock) -> None:
         if role.key in stock.pending:
             states.append(stock.note(role.key))
         elif order is not None:
-            time = rough_duration(measured * seconds(order.config, seen))
-            states.append(f"{plan_in_words(order.config)}, {time}")
+            time = measured_cost(measured * seconds(order.config, seen), "")
+            states.append(f"{plan_in_words(order.config)}, {range_text(*time.seconds)}")
         rows.append((role.title, "; ".join(states) or "not here", f":gray[{role.use}]"))
     rows += [("Encoder", here(m), ":gray[Guides.]") for m in stock.encoders if not m.role]
     small = (f"| {' | '.join(map(_small, row))} |" for row in rows)
@@ -224,11 +225,11 @@ def start(place: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
 
 
 def cost_line(planned: Sequence[Order], seen: Facts, stock: Stock) -> str:
-    """How many trainings, and about how long they take one after another."""
+    """How many trainings, and how long they take one after another."""
     measured = pace(stock.runs, seen)
     took = sum(seconds(order.config, seen) for order in planned) * (measured or 1.0)
-    how = "by the last training here" if measured else "on two cores, less on a GPU"
-    return f"{counted(len(planned), 'training')}, {rough_duration(took)} {how}"
+    how = "from the last training here" if measured else "as measured on two cores, less on a GPU"
+    return f"{counted(len(planned), 'training')}, {measured_cost(took, how).text}"
 
 
 def _orders(place: Wizard, seen: Facts, stock: Stock) -> tuple[list[Order], str]:

@@ -16,6 +16,7 @@ from cdp.config.fields import quoted
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.models.checkpoints import given_path
 from cdp.models.encoders import BEST, CARD
+from cdp.results.cost import Pace
 from cdp.results.reached import reached_of
 from cdp.tasks.evaluate_data import dataset_named, weights_of
 from cdp.ui.kit.address import any_text, one_of
@@ -27,7 +28,7 @@ from cdp.ui.kit.runlist import WORDS
 from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.widgets import bound, name_or_path
 from cdp.ui.kit.words import plain
-from cdp.values.text import exact_text, share_text, threat_text
+from cdp.values.text import exact_text, range_text, share_text, threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
 from cdp.work.records import Run
@@ -221,9 +222,14 @@ def shown_run(settings: EvaluationPage, evaluations: Sequence[Run]) -> Run | Non
 
 
 def draw_form(
-    settings: EvaluationPage, models: Mapping[str, str], subject: Subject, choices: Choices
+    settings: EvaluationPage,
+    models: Mapping[str, str],
+    subject: Subject,
+    choices: Choices,
+    pace: Pace,
 ) -> None:
-    """All controls, top to bottom, and the command line that does the same."""
+    """All controls, top to bottom, with what each attack takes, and the command line that does the
+    same."""
     data = partial(_data, settings=settings, subject=subject, choices=choices)
     own: dict[str, Callable[[], None]] = {
         "model": partial(_model, settings, models, subject, data),
@@ -233,6 +239,8 @@ def draw_form(
 
     def explain() -> None:
         st.caption(SUITES[settings.flat["attack"]].explained(settings.flat))
+        if times := times_of_attacks(settings.config_or_none(), pace):
+            st.caption(times)
 
     def own_code() -> None:
         st.caption("A model of your own code is evaluated here only: no page imports it.")
@@ -243,6 +251,18 @@ def draw_form(
     config = settings.config_or_none()
     if config is not None:
         command_fold("evaluate", command(config), more=own_code)
+
+
+def times_of_attacks(config: EvaluateConfig | None, pace: Pace) -> str:
+    """What each attack takes with these settings: "AutoAttack 20 to 40 min, PGD ..."; "" where they
+    do not fit together."""
+    if config is None:
+        return ""
+    title = FORM.fields["attack"].title
+    costs = {
+        name: pace.cost("evaluate", config.model_copy(update={"attack": name})) for name in SUITES
+    }
+    return ", ".join(f"{title(name)} {range_text(*c.seconds)}" for name, c in costs.items()) + "."
 
 
 def _asks_for_data(subject: Subject) -> bool:

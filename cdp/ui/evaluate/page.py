@@ -13,6 +13,7 @@ from cdp.config.evaluate import RUN, EvaluateConfig, automatic_name
 from cdp.config.titles import TITLES
 from cdp.data.limits import name_like
 from cdp.errors import InputError
+from cdp.results.cost import Pace
 from cdp.ui.evaluate.form import (
     FORM,
     EvaluationPage,
@@ -44,20 +45,22 @@ def evaluate_page() -> None:
     settings = FORM.open()
     settle(settings, models, evaluations)
     warned(settings.notes)
-    subject = subject_of(settings, choices)
+    subject, pace = subject_of(settings, choices), Pace(evaluations)
     left, right = st.columns([4, 11], gap="large")
     with left:
-        draw_form(settings, models, subject, choices)
+        draw_form(settings, models, subject, choices, pace)
     with right:
         with st.container():
-            _action(settings, subject, evaluations)
+            _action(settings, subject, evaluations, pace)
         with st.container():
             _results(settings, evaluations, trained=bool(trainings))
     FORM.close(settings)
 
 
-def _action(settings: EvaluationPage, subject: Subject, evaluations: Sequence[Run]) -> None:
-    """Evaluate, with what would be done; where the settings do not fit together, why."""
+def _action(
+    settings: EvaluationPage, subject: Subject, evaluations: Sequence[Run], pace: Pace
+) -> None:
+    """Evaluate, with what would be done and how long that takes; where the settings do not fit together, why."""
     facts, config, epsilon, wrong = subject.facts, None, 0.0, subject.misused
     try:
         config = settings.config()
@@ -67,8 +70,10 @@ def _action(settings: EvaluationPage, subject: Subject, evaluations: Sequence[Ru
         wrong = with_label(str(error), EvaluateConfig)
     cost = None
     if config is not None and facts is not None and not wrong:
-        cost = partial(st.caption, plain(_cost(config, facts, subject.info, epsilon)))
+        cost = partial(st.caption, plain(pace.cost("evaluate", config).text.capitalize()))
     start_button("Evaluate", "evaluate_start", _start, settings, facts, cost=cost)
+    if config is not None and facts is not None and cost:
+        st.caption(plain(_work(config, facts, subject.info, epsilon)))
     if wrong and facts is not None:
         not_ready(wrong, fit=config is not None)
     if config is not None:
@@ -87,7 +92,7 @@ def _start(settings: EvaluationPage, facts: ModelFacts) -> None:
     act(launched, failed="Not started")
 
 
-def _cost(
+def _work(
     config: EvaluateConfig, facts: ModelFacts, info: DatasetInfo | None, epsilon: float
 ) -> str:
     """What would be done, at most: an image that falls to one attack is spared the others."""

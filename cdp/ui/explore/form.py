@@ -13,6 +13,7 @@ from cdp.config.explore import PIXELS, ExploreConfig
 from cdp.config.fields import flat_of, quoted
 from cdp.errors import InputError
 from cdp.ui.kit.address import one_of
+from cdp.ui.kit.ask import cost_of
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.settings import Settings, to_link
@@ -129,6 +130,14 @@ def _dataset(settings: Explored, choices: Choices) -> None:
     choice(FORM.fields["dataset"], settings, datasets, titles={"": "as on the set's card"})
 
 
+def _cost(config: ExploreConfig) -> str:
+    """What a map takes, before which PCA and scores are there."""
+    parts = [("embed", f"pca {config.encoder}", config.points)]
+    if config.method == "umap":
+        parts.append(("umap", f"umap {config.dims}", config.points))
+    return cost_of(parts)
+
+
 def _button(settings: Explored) -> None:
     try:
         config, wrong = settings.config(), ""
@@ -141,8 +150,9 @@ def _button(settings: Explored) -> None:
         st.button("Show", type="primary", disabled=off, key="explore_show", on_click=show)
         if drawn:
             st.caption("Shown")
-        elif settings.drawn is not None and config is not None:
-            st.caption("The settings have changed since.")
+        elif config is not None and config.sets:
+            changed = "The settings have changed since. " * (settings.drawn is not None)
+            st.caption(f"{changed}{_cost(config)}")
     if not settings.flat["sets"]:
         wrong = "Choose at least one set."
     if wrong:

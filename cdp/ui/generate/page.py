@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from cdp.config.fields import quoted
-from cdp.config.generate import GenerateConfig
+from cdp.config.generate import GenerateConfig, unflatten
 from cdp.errors import InputError
 from cdp.files.cache import UNSAVED_DAYS
 from cdp.results.cost import measured_cost
@@ -30,8 +30,9 @@ from cdp.ui.kit.runlist import not_ready
 from cdp.ui.kit.sheet import settings_from_png
 from cdp.ui.kit.tables import show_figure
 from cdp.ui.kit.words import plain, sentence_of, with_label
+from cdp.values.text import counted, range_text
 from cdp.work import launch
-from cdp.work.cost import kind
+from cdp.work.cost import kind, network_calls
 from cdp.work.live import Job
 from cdp.work.records import list_runs
 from cdp.work.registry import TASKS
@@ -154,6 +155,8 @@ def _left_column(settings: Generation, catalog: Choices) -> None:
         beside = warnings(config, conditional=bool(catalog.class_names(settings.flat)))
         if config.guidance.loss != "none":
             below["Where"] = partial(_profile, config)
+        below["precision"] = partial(_precisions, config)
+        below["steps"] = partial(_calls, config)
     controls(settings, catalog, beside, below)
     if config is not None:
         words = [*FORM.command("generate", config), "--out", unique_name(config)]
@@ -203,6 +206,24 @@ def _empty(settings: Generation, *, conditional: bool) -> None:
                 "This model knows no classes, so its images have no labels. Once they are saved, a"
                 " classifier can label them here."
             )
+
+
+def _precisions(config: GenerateConfig) -> None:
+    """What each precision takes, as far as it was measured here."""
+    costs = {}
+    for name in FORM.fields["precision"].choices:
+        seconds = engine().estimate(unflatten({"precision": name}, config))
+        if seconds is not None:
+            costs[FORM.fields["precision"].title(name)] = measured_cost(seconds, HERE).seconds
+    if len(costs) > 1:
+        each = (f"{title} {range_text(*span)}" for title, span in costs.items())
+        st.caption(f"{', '.join(each)}, {HERE}.")
+
+
+def _calls(config: GenerateConfig) -> None:
+    """What solver and steps cost: no solver on offer asks a network more than once a step."""
+    calls = counted(network_calls(config), "network call")
+    st.caption(f"{calls} an image, with every solver.")
 
 
 def _profile(config: GenerateConfig) -> None:

@@ -43,8 +43,17 @@ def _rows() -> None:
             with place:
                 title = tag("span", ticket.title, cls="cdp-job-title")
                 stands = tag("span", where(ticket), cls="cdp-job-where")
-                bar = "" if ticket.state == "queued" else _bar(ticket.progress)
-                st.html(tag("div", title, stands, bar, cls="cdp-job"), width="stretch")
+                waits = ticket.state == "queued"
+                bar, cls = "" if waits else _bar(ticket.progress), "cdp-job" + " cdp-waits" * waits
+                st.html(tag("div", title, stands, bar, cls=cls), width="stretch")
+                if ticket.skips:
+                    st.button(
+                        "Bring forward",
+                        key=f"job_forward_{key}",
+                        type="tertiary",
+                        on_click=ticket.bring_forward,
+                        help="Begins before everything else that waits.",
+                    )
                 st.button(
                     "Cancel",
                     key=f"job_cancel_{key}",

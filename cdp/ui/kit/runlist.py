@@ -174,6 +174,8 @@ def state_line(run: Run, count: str | None = None, *more: str) -> str:
     """State, how much is done, time left. count: in place of images or steps, "" for none; more:
     what else to say."""
     parts = ["stopped by itself" if ended_itself(run) else WORDS[run.state]]
+    if run.state == "queued" and (first := launch.waits_for(run.id)):
+        parts = [f"waits for {first}"]
     if count is None:
         counted = run.progress if run.state != "finished" else None
         count = done_text(counted.done, counted.count, counted.unit) if counted else ""
@@ -197,6 +199,8 @@ def buttons(run: Run, saved: str, *, removable: bool = True) -> None:
         st.button(label, key=key, on_click=act, args=(action,), help=help, **more)
 
     if not run.over:
+        if any(ticket.skips for ticket in launch.tickets() if ticket.id == run.id):
+            press("Bring forward", partial(launch.bring_forward, run.id), "Before all that wait.")
         kept = f"Keeps the last {saved}; the run can be resumed."
         press("Stop", partial(launch.stop, run.id), kept, disabled=run.state == "stopping")
         return
@@ -232,6 +236,9 @@ def start_button(
         st.button(label, type="primary", key=key, disabled=waits, on_click=start, args=args)
         if cost:
             cost()
+    with steady():
+        if cost and (first := launch.would_wait_for()):
+            st.caption(plain(f"Begins after {first}."))
 
 
 def not_ready(wrong: str, *, fit: bool = True) -> None:

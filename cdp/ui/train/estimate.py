@@ -11,9 +11,10 @@ import streamlit as st
 from cdp.config.train import TrainConfig
 from cdp.data.training import steps_per_epoch
 from cdp.experiments.crew import gain, share_of_seeds
+from cdp.results.cost import measured_cost
 from cdp.ui.kit.ask import ask, take_back
 from cdp.ui.kit.words import plain
-from cdp.values.text import bytes_text, duration
+from cdp.values.text import bytes_text, range_text
 from cdp.work.helper import Errand
 from cdp.work.launch import Share
 
@@ -69,15 +70,20 @@ def _wait(errand: Errand) -> None:
 
 
 def line(cost: Mapping[str, Any], seeds: int, share: Share | None = None) -> str:
-    """Time and memory in one line: of one run, and the time of all seeds, one after another or
+    """Time, with its basis, and memory in one line: of one run, and the time of all seeds, one after another or
     sharing the machine."""
     seconds, device = float(cost["seconds"]), str(cost["device"])
     where = "this CPU" if device.lower().startswith("cpu") else device
-    each = f"About {duration(seconds)}{' a run' if seeds > 1 else ''} on {where}"
+    basis = "from trainings" if cost.get("learned") else "by a measured step"
+
+    def span(times: float) -> str:
+        return range_text(*measured_cost(times * seconds, basis).seconds)
+
     memory = bytes_text(float(cost["memory_bytes"]))
+    each = f"{span(1)}{' a run' * (seeds > 1)}, {basis} on {where}, {memory}"
+    each = each[0].upper() + each[1:]
     if seeds == 1:
-        return f"{each}, {memory}"
+        return each
     if share is None:
-        return f"{each}, {memory}; {duration(seeds * seconds)} for all {seeds}, one after another"
-    whole = duration(seeds * seconds / gain(share))
-    return f"{each}, {memory} each; {whole} for all {seeds}, {share.slots} at a time"
+        return f"{each}; {span(seeds)} for all {seeds}, one after another"
+    return f"{each} each; {span(seeds / gain(share))} for all {seeds}, {share.slots} at a time"
