@@ -66,7 +66,7 @@ def test_a_number_that_may_be_left_empty_is_one_with_its_limits() -> None:
 
 def test_a_unit_that_the_label_says_already_is_not_repeated() -> None:
     assert TRAIN["real"].heading == "Real images"
-    assert TRAIN["batch"].heading == "Batch :gray[images]"
+    assert TRAIN["batch"].heading == "Batch (images)"
 
 
 @pytest.mark.parametrize("config", [preset("paper-mnist"), train_preset("paper"), EncoderConfig()])

@@ -80,9 +80,9 @@ class Field:
 
     @property
     def heading(self) -> str:
-        """Label and unit in Markdown, for above a control."""
+        """Label and unit, for above a control."""
         unit_said = not self.unit or self.unit.lower() in self.label.lower()
-        return self.label if unit_said else f"{self.label} :gray[{self.unit}]"
+        return self.label if unit_said else f"{self.label} ({self.unit})"
 
     @property
     def range(self) -> str:

@@ -191,5 +191,6 @@ def pair_heatmap(
 def _cell(value: float, uncertain: bool) -> str:
     if not np.isfinite(value):
         return ""
-    text = f"{value:.2g}" if abs(value) < 10 else f"{value:.0f}"
+    size = abs(value)
+    text = f"{value:.0f}" if size >= 10 or size < 0.05 else f"{value:.1f}"
     return f"({text})" if uncertain else text

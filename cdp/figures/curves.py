@@ -271,7 +271,7 @@ def _accuracy(sheet: _Sheet) -> _Panel:
         sheet.mark(entry, line, at, "robust", BEST_PX)
         if entry.uid in lines:
             sheet.mark(entry, lines[entry.uid], at, "clean", 7)
-    title = "Robust accuracy, its best epoch as a large mark"
+    title = "Accuracy; large mark: best robust"
     return _Panel(title, "", "accuracy [%]", ACCURACY, tall=True)
 
 
@@ -315,7 +315,7 @@ def _rate(sheet: _Sheet) -> _Panel:
 
 def _behind(sheet: _Sheet) -> _Panel:
     sheet.add(GAP, _Pen(".1f", " points"))
-    title = "Points of robust accuracy below the best so far"
+    title = "Robust accuracy below its best"
     return _Panel(title, "", "gap [points]", BEHIND, from_zero=True)
 
 
@@ -343,7 +343,7 @@ def _layout(panels: Sequence[_Panel], look: Look, x_title: str, x_key: str) -> d
             "spikesnap": "cursor",
         }
         across: dict[str, Any] = {"type": "log" if look.log_x else "linear", "uirevision": x_key}
-        across |= {"showticklabels": last, "nticks": 8, "tickformat": "~s"}
+        across |= {"showticklabels": last, "nticks": 8, "tickformat": ",~r"}
         across |= {"matches": "x"} if row else {}
         across |= {"title": _axis_title(x_title + ", log" * look.log_x)} if last else {}
         layout[layout_name("x", row)] |= hair | across

@@ -57,9 +57,10 @@ PANEL_LETTERS = 30
 """Of a set's name in a line over its panel."""
 LABEL_FROM = 3
 """Points of a class from which its name stands at their centre."""
-LABEL_ROOM = np.array([0.14, 0.045])
-"""What a label takes of the width and height of a map that stands alone; of one among others twice
-as much."""
+LETTER_PX, LABEL_PX = 6.4, 17
+"""Width of a letter of a label, and its height."""
+ALONE, BESIDE = np.array([600, 440]), np.array([215, 250])
+"""Width and height in pixels that the points of a map take at least, alone or beside others."""
 PLATE, PLATE_INK = "rgba(255,255,255,0.86)", "#1f2933"
 ROW = 0.75
 """Height of a panel that lies below or above another, as a share of the height of one row alone."""
@@ -151,33 +152,37 @@ def _class_labels(
     labels = []
     reach = np.ptp(embedding.coordinates, axis=0) if len(embedding) else np.ones(2)
     panels = int(panel_of.max(initial=0)) + 1
-    room = np.maximum(reach, 1e-9) * LABEL_ROOM * (2 if panels > 1 else 1)
+    # Both axes have one scale, so the tighter one decides how much a pixel is.
+    pixel = float((np.maximum(reach, 1e-9) / (ALONE if panels == 1 else BESIDE)).max())
+    names = [as_text(embedding.class_name(k), 16) for k in range(len(embedding.class_names))]
     for panel in range(panels):
         places = {}
         for k in range(len(embedding.class_names)):
             points = embedding.coordinates[mask & (panel_of == panel) & (embedding.label == k)]
             if len(points) >= LABEL_FROM:
                 places[k] = np.median(points, axis=0)
-        for k, at in zip(places, _apart(np.array(list(places.values())), room), strict=True):
+        sizes = np.array([(LETTER_PX * len(names[k]) + 6, LABEL_PX) for k in places]) * pixel
+        for k, at in zip(places, _apart(np.array([*places.values()]), sizes), strict=True):
             sign = class_sign(k, embedding.class_name(k))
             look = {"bgcolor": PLATE, "bordercolor": sign.color, "borderwidth": 1, "borderpad": 1}
             look |= {"font": {"size": 11, "color": PLATE_INK}, "showarrow": False}
             look |= {"yanchor": "bottom", "yshift": 5}  # the centre itself stays in sight
             axes = in_panel(panel)
             place = {"x": at[0], "y": at[1], "xref": axes["xaxis"], "yref": axes["yaxis"]}
-            text = {"text": as_text(sign.name, 16), "name": f"class-{k}", "captureevents": False}
+            text = {"text": names[k], "name": f"class-{k}", "captureevents": False}
             labels.append(look | place | text)
     return labels
 
 
-def _apart(places: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """Places (m, 2), moved up and down until no two are nearer than ``room`` both ways."""
+def _apart(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Centres (m, 2) of labels, moved up and down until none lies over another. sizes: of the
+    labels, (m, 2), width and height."""
     moved = places.copy()
     for _ in range(100):
         still = True
         for a in range(len(moved)):
             for b in range(a):
-                between = moved[a] - moved[b]
+                between, room = moved[a] - moved[b], (sizes[a] + sizes[b]) / 2
                 if (np.abs(between) < room).all():
                     step = (room[1] - abs(between[1])) / 2 + 1e-6 * room[1]
                     way = 1.0 if between[1] >= 0 else -1.0

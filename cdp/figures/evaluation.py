@@ -73,8 +73,8 @@ def stage_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
         thick = 0.72 / many
         figure.add_traces(_bars(names, weights, signs[weights.which], 0.36 - number * thick, thick))
     rows_of(figure, names)
-    ends = SHARES | {"range": [0, 118]}
-    axis(figure, "xaxis", "images that are classified right [%]", **ends)
+    ends = SHARES | {"range": [0, 124]}
+    axis(figure, "xaxis", "classified right [%]", **ends)
     return figure
 
 

@@ -20,6 +20,7 @@ from cdp.figures.frame import (
     color_bar,
     dots,
     line,
+    log_ticks,
     names_above,
     nothing,
     panel,
@@ -173,7 +174,7 @@ def _setting_axis(drawn: go.Figure, title: str, values: Sequence[float]) -> None
     """The setting, in ratios where its values are; few values are marked themselves."""
     log = min(values) > 0 and max(values) / min(values) >= LOG_FROM
     ticks = sorted(set(values))
-    axis(drawn, "xaxis", title, type="log" if log else "linear", nticks=8)
+    axis(drawn, "xaxis", title, **(log_ticks(ticks[0], ticks[-1]) if log else {"nticks": 8}))
     if len(ticks) <= 8:
         drawn.update_xaxes(tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
 

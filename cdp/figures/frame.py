@@ -4,6 +4,7 @@ cells of the tables behind them. All are transparent, and keep a reader's zoom o
 from __future__ import annotations
 
 import html
+import math
 import re
 import textwrap
 from collections.abc import Sequence
@@ -172,6 +173,29 @@ def axis(figure: go.Figure, name: str, title: str, **more: Any) -> None:
     """Title and settings of an axis. name: as the layout spells it."""
     text = {"text": title, "standoff": 6, "font": {"size": 12}}
     figure.layout[name].update({"title": text} | more)
+
+
+def log_ticks(low: float, high: float, most: int = 7) -> dict[str, Any]:
+    """Marks of a log axis, as whole numbers and decimals: 0.5, 1, 2, 1,000, 2M. low, high: its ends,
+    above 0."""
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        marks = [step * 10.0**decade for decade in decades for step in steps]
+        inside = [mark for mark in marks if low * 0.999 <= mark <= high * 1.001]
+        if len(inside) <= most:
+            break
+    inside = inside[:: -(-len(inside) // most) or 1]
+    if len(inside) < 2:
+        inside = [low, high]
+    return {"type": "log", "tickvals": inside, "ticktext": list(map(number_text, inside))}
+
+
+def number_text(value: float) -> str:
+    """A number as an axis shows it: 0.05, 500, 5,000, 1.5M."""
+    for size, unit in ((1e9, "G"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def rows_of(figure: go.Figure, names: Sequence[str], row: int = 0, *, most: int = 22) -> None:

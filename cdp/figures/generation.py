@@ -18,6 +18,7 @@ from cdp.figures.frame import (
     in_panel,
     layout_name,
     line,
+    log_ticks,
     panel,
     stacked,
     told,
@@ -53,7 +54,15 @@ def live_curves(frames: Sequence[Frame], *, classes: bool = True) -> go.Figure:
     for row, unit in enumerate(UNITS[:rows]):
         # The first estimates are near the mean of their class, tens of times as far apart as images
         # ever are.
-        scale = {"rangemode": "normal", "type": "log"} if row == 2 else {"rangemode": "tozero"}
+        apart = [
+            value
+            for f in drawn
+            for value in (f.separation, f.separation_unguided)
+            if value is not None and isfinite(value) and value > 0
+        ]
+        scale: dict[str, Any] = {"rangemode": "tozero"}
+        if row == 2:
+            scale = log_ticks(min(apart), max(apart), 4) if apart else {"type": "log"}
         axis(figure, layout_name("y", row), unit, nticks=4, **scale)
         linked = {"matches": "x" if row else None}
         figure.layout[layout_name("x", row)].update(_steps(drawn, row == rows - 1) | linked)

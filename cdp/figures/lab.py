@@ -18,10 +18,7 @@ ATTACKED = Sign("attacked", "#b8578f", "solid", "circle")
 MOST_CLASSES = 12
 """Up to so many classes all are drawn, of more the likeliest ten."""
 BAR_PX, ROW_PX, PATH_PX = 27, 44, 150
-_LEGEND = (
-    f"<span style='color:{CLEAN.color}'>▭</span> clean   <span"
-    f" style='color:{ATTACKED.color}'>■</span> attacked"
-)
+_LEGEND = f"▭ clean   <span style='color:{ATTACKED.color}'>■</span> attacked"
 _ABOVE, _BELOW = 36, 46
 _DOTTED = {"color": INK, "dash": "dot", "width": 1}
 
@@ -59,7 +56,7 @@ def probability_bars(
             marker={"color": fill, "line": {"color": sign.color, "width": 1.2}},
             text=[f"{values[c]:.2f}" if values[c] >= 0.005 else "" for c in drawn],
             textposition="outside",
-            textfont={"size": 10, "color": sign.color},
+            textfont={"size": 10, "color": INK},
             customdata=[names[c] for c in drawn],
             hovertemplate=f"%{{customdata}}, {sign.name}: %{{x:.4f}}<extra></extra>",
         )

@@ -34,8 +34,8 @@ class Sign:
 _FAMILIES: Mapping[Role, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "guided": (
         "solid",
-        ("#D55E00", "#E0457B", "#A67C00"),
-        ("circle", "triangle-up", "triangle-right", "hourglass"),
+        ("#D55E00", "#E0457B", "#A67C00", "#B5524A"),
+        ("circle", "triangle-up", "triangle-right"),
     ),
     "unguided": ("dash", ("#0072B2", "#3E90C8", "#6A6FE8"), ("square", "cross")),
     "real": ("dot", ("#009E73", "#6E8C00", "#2E8C9A"), ("diamond", "x")),

@@ -16,6 +16,7 @@ from cdp.figures.frame import (
     layout_name,
     no_names,
     panel,
+    small,
     stacked,
     told,
     vertical,
@@ -43,7 +44,7 @@ def measure_panels(
         return go.Figure(layout={"height": 40})
     height = ROW_PX * max(len(names), 1) + 10
     sizes = {"panel_px": height, "gap_px": GAP_PX, "bottom_px": 34, "left_px": 14}
-    texts = [titles[key] for key in measured]
+    texts = [_title(titles[key]) for key in measured]
     finding = _range(titles[measured[0]], rows[measured[0]])
     figure = stacked(texts, title_px=TOP_PX, key="measures", **sizes)
     for row, key in enumerate(measured):
@@ -99,6 +100,12 @@ def class_panels(
         figure.add_trace(dots(x, y, sign, words, name=name, **more))
     figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names, tickangle=-35)
     return figure.update_layout(hovermode="closest")
+
+
+def _title(title: str) -> str:
+    """A figure over its panel; what follows a colon small, on a line of its own."""
+    name, _, rest = title.partition(": ")
+    return f"{name}<br>{small(rest)}" if rest else name
 
 
 def _range(title: str, sets: Mapping[str, Interval]) -> str:

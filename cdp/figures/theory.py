@@ -18,6 +18,7 @@ from cdp.figures.frame import (
     as_text,
     axis,
     color_bar,
+    log_ticks,
     panel,
     vertical,
     whisker,
@@ -181,10 +182,9 @@ def _share_axis(figure: go.Figure, name: str, values: Sequence[float]) -> None:
 def _log_axis(
     figure: go.Figure, name: str, title: str, low: float, high: float, room: float
 ) -> None:
-    """An axis in decades from low to high, every second or third where they are many: 10, 1k."""
-    step = max(1, math.ceil((log10(high) - log10(low)) / 8))
-    look: dict[str, Any] = {"type": "log", "dtick": step, "tickformat": "~s"}
-    axis(figure, name, title, range=[log10(low) - room, log10(high) + room], **look)
+    """An axis in ratios from low to high."""
+    ends = [log10(low) - room, log10(high) + room]
+    axis(figure, name, title, range=ends, **log_ticks(low, high))
 
 
 def needed_curve(

@@ -10,7 +10,17 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cdp.figures.curve_data import smooth
-from cdp.figures.frame import Heading, axis, in_panel, layout_name, line, panel, stacked, told
+from cdp.figures.frame import (
+    Heading,
+    axis,
+    in_panel,
+    layout_name,
+    line,
+    log_ticks,
+    panel,
+    stacked,
+    told,
+)
 from cdp.figures.palette import NEUTRAL, class_sign, faint
 from cdp.values.text import share_text
 from cdp.values.types import Sample
@@ -44,7 +54,7 @@ def loss_curve(points: Curve, total: int) -> go.Figure:
         look = {"color": color, "width": width}
         figure.add_scatter(x=x, y=values, name=name, line=look, **plain)
     axis(figure, "xaxis", "optimiser step", range=[0, total * 1.02])
-    axis(figure, "yaxis", "v-prediction loss", type="log", nticks=5)
+    axis(figure, "yaxis", "v-prediction loss", **log_ticks(float(y.min()), float(y.max())))
     return figure
 
 

@@ -63,7 +63,7 @@ def test_the_filters_open_the_images_of_a_class_and_they_become_a_set(
     open_page(page, sets, LINK)
     drawn(page)
     # By the keyboard: the class filter.
-    page.get_by_text("Filter by set, class, score or place").click()
+    page.get_by_role("button", name="Filter").click()
     choose_by_keyboard(page, "Classes", "Trouser")
     expect(page.get_by_text(f"{POINTS // 3} of {POINTS} points are left.")).to_be_attached(
         timeout=SLOW_MS

@@ -201,7 +201,7 @@ def test_the_names_of_classes_stand_at_their_centres_apart_and_not_where_a_class
     mask = embedding.label != 1
     figure = embedding_scatter(embedding, color_by="class", key="k", mask=mask)
     assert [a.text for a in figure.layout.annotations] == ["class 0", "class 2"]
-    crowd = _apart(np.zeros((10, 2)), np.array([0.1, 0.05]))
+    crowd = _apart(np.zeros((10, 2)), np.tile([0.1, 0.05], (10, 1)))
     gaps = np.diff(np.sort(crowd[:, 1]))
     assert gaps.min() >= 0.049
     assert not embedding_scatter(embedding, color_by="set", key="k").layout.annotations

@@ -29,8 +29,8 @@ def save(name: str, config: dict[str, Any] | None) -> None:
     )
 
 
-def made(name: str, loss: str) -> None:
-    save(name, flatten(GenerateConfig()) | {"loss": loss})
+def made(name: str, loss: str, **more: Any) -> None:
+    save(name, flatten(GenerateConfig()) | {"loss": loss} | more)
 
 
 def is_(sign: Any, role: Role, number: int) -> bool:
@@ -49,18 +49,29 @@ def test_a_set_has_the_sign_of_its_role_whatever_it_is_called() -> None:
 
 
 def test_sets_keep_their_signs_while_others_come_and_go() -> None:
-    for name in ("a", "b", "c"):
-        made(name, "supcon")
+    for name, strength in {"a": 0.1, "b": 0.2, "c": 0.3}.items():
+        made(name, "supcon", strength=strength)
     first = set_signs(["b"]) | set_signs(["c", "a"])
     delete_set("b")
-    made("d", "supcon")
+    made("d", "supcon", strength=0.4)
     assert set_signs(["a", "c", "d"]) == {
         "a": first["a"],
         "c": first["c"],
         "d": role_sign("guided", 3, "d"),
     }
-    made("b", "supcon")
+    made("b", "supcon", strength=0.2)
     assert set_signs(["b"])["b"] == first["b"]
+
+
+def test_sets_of_one_arm_share_a_sign_whatever_their_seeds_and_sizes() -> None:
+    for seed in range(3):
+        made(f"guided-{seed}", "supcon", seed=seed)
+        made(f"plain-{seed}", "none", seed=seed, count=100 + seed, tau_plus=0.1 + 0.1 * seed)
+    signs = set_signs([f"{name}-{seed}" for name in ("guided", "plain") for seed in range(3)])
+    assert all(is_(signs[f"guided-{seed}"], "guided", 0) for seed in range(3))
+    assert all(is_(signs[f"plain-{seed}"], "unguided", 0) for seed in range(3))
+    runs = [training(f"on-{seed}", seed, synthetic=(f"guided-{seed}",)) for seed in range(3)]
+    assert all(is_(sign, "guided", 0) for sign in run_signs(runs).values())
 
 
 def test_seeds_of_one_arm_share_a_sign_by_what_they_saw_and_keep_it_when_that_is_gone() -> None:
@@ -91,11 +102,11 @@ def test_seeds_of_one_arm_share_a_sign_by_what_they_saw_and_keep_it_when_that_is
 def test_two_processes_that_remember_at_once_forget_nothing_and_a_damaged_file_is_made_anew() -> (
     None
 ):
-    for name in ("a", "b"):
-        made(name, "supcon")
+    for name, strength in {"a": 0.1, "b": 0.2}.items():
+        made(name, "supcon", strength=strength)
     set_signs(["a"])
     known = json.loads((paths.home() / FILE).read_text())
-    known["keys"]["guided"].append("set elsewhere")
+    known["kinds"]["set"].append(["guided", "elsewhere"])
     (paths.home() / FILE).write_text(json.dumps(known))
     assert is_(set_signs(["b"])["b"], "guided", 2)
     (paths.home() / FILE).write_text("{")

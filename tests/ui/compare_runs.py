@@ -9,6 +9,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from cdp import paths
+from cdp.ui.kit.words import split_verdict
 from tests.evaluations import report, write_evaluation
 from tests.ui.curve_runs import write_run
 from tests.ui.pages import opened
@@ -53,6 +54,11 @@ def page(**params: str) -> AppTest:
 def table(app: AppTest) -> Any:
     """The run table, as pandas has it."""
     return app.dataframe[0].value
+
+
+def says(text: str, verdict: str) -> bool:
+    """Whether a page says a verdict, and what it rests on."""
+    return all(part in text for part in split_verdict(verdict))
 
 
 def names(app: AppTest) -> list[str]:

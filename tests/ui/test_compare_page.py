@@ -8,7 +8,7 @@ import pytest
 from cdp import paths
 from cdp.results.compare import compare
 from tests.evaluations import report, write_evaluation
-from tests.ui.compare_runs import IDS, page, training, two_groups
+from tests.ui.compare_runs import IDS, page, says, training, two_groups
 from tests.ui.pages import address, control, ran, texts
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -21,7 +21,7 @@ def test_two_groups_are_compared_in_the_words_of_the_verdict_with_their_label_an
     app = page(runs="plain-s0,guided-s0")
     said = texts(app)
     for one in compare(IDS).differences:
-        assert one.verdict in said
+        assert says(said, one.verdict)
     assert "Measured by: AutoAttack, n = 400" in said
     assert "The arms differ in 1 setting" in said
     settings, figures = app.dataframe[1].value, app.dataframe[2].value
@@ -38,7 +38,7 @@ def test_unequal_compute_withholds_the_verdict_on_the_page_as_everywhere() -> No
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
     app = page(runs="plain-s0,guided-s0")
     said, one = texts(app), compare(IDS).differences[0]
-    assert one.withheld and one.verdict in said and "is better" not in said
+    assert one.withheld and says(said, one.verdict) and "is better" not in said
     assert "train plain again with --steps 1200" in said
     settings, figures = app.dataframe[1].value, app.dataframe[2].value
     listed = {row["Setting"]: (row["plain"], row["guided"]) for row in settings.to_dict("records")}
@@ -57,17 +57,17 @@ def test_without_groups_every_chosen_run_is_an_arm_of_its_own() -> None:
     two_groups()
     app = page(runs="plain-s0,guided-s0", groups="off")
     one, _ = compare(["plain-s0", "guided-s0"], groups=False).differences
-    assert one.verdict in texts(app) and "shared images" in one.verdict
+    assert says(texts(app), one.verdict) and "shared images" in one.verdict
     ran(control(app, "Whole seed groups").set_value(True))
     assert "groups" not in address(app)
-    assert compare(IDS).differences[0].verdict in texts(app)
+    assert says(texts(app), compare(IDS).differences[0].verdict)
 
 
 def test_a_missing_run_in_a_link_is_named_and_the_others_are_compared() -> None:
     two_groups()
     app = page(runs="plain-s0,gone-for-good,guided-s0")
     assert [str(e.value) for e in app.warning if "gone-for-good" in str(e.value).replace("\\", "")]
-    assert compare(IDS).differences[0].verdict in texts(app)
+    assert says(texts(app), compare(IDS).differences[0].verdict)
     assert address(app)["runs"] == "plain-s0,gone-for-good,guided-s0"
     ran(control(app, "Runs to compare").set_value(["plain-s0", "guided-s0"]))
     assert address(app)["runs"] == "plain-s0,guided-s0"

@@ -45,7 +45,7 @@ def page(**params: str) -> AppTest:
 
 def ticks(app: AppTest) -> dict[str, bool]:
     return {
-        box.label.split(" :")[0]: box.value
+        box.label.split(" (")[0]: box.value
         for box in app.checkbox
         if not box.disabled and box.label != "Renumber labels"
     }
@@ -93,7 +93,7 @@ def test_a_path_is_imported_under_its_name_and_the_next_steps_open(tmp_path: Pat
         values = {"Path": str(tmp_path / "spots.npz"), "Class names": "few, many"}
         box.set_value(
             next(
-                (value for start, value in values.items() if box.label.split(" :")[0] == start), ""
+                (value for start, value in values.items() if box.label.split(" (")[0] == start), ""
             )
         )
     control(app, "Import").click()

@@ -119,7 +119,7 @@ def test_an_estimate_is_called_one_in_the_list_the_report_and_every_file() -> No
     write_evaluation("e", (found, outcomes))
     app = page()
     rows = [str(e.proto.body) for e in app.get("html") if found.label in str(e.proto.body)]
-    assert len(rows) == 2
+    assert len(rows) == 3  # the list, the report and its chart
     assert "Stronger attacks leave fewer images standing" in texts(app)
     for ending, (_, _, make) in exports(found, outcomes).items():
         assert "PGD-10, n = 400" in make() or ending == "-images.csv"

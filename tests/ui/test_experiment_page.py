@@ -28,8 +28,8 @@ from cdp.experiments.files import experiment_of, yaml_of
 from cdp.experiments.plan import cells
 from cdp.experiments.results import result_of
 from cdp.ui.experiment import doors
-from cdp.ui.experiment.live import split_verdict
 from cdp.ui.experiment.take import SHEET, first_images, sheet_of
+from cdp.ui.kit.words import split_verdict
 from cdp.values.experiment import CellState
 from cdp.work import launch
 from cdp.work.records import get_run, list_runs

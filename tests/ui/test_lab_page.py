@@ -144,7 +144,7 @@ def test_another_norm_begins_at_its_own_budget() -> None:
     app = toys(epsilon="0.02")
     ran(control(app, "Norm").set_value("l2"))
     assert address(app).get("epsilon") is None and address(app).get("norm") == "l2"
-    assert budget(app).label.startswith("Attack budget :gray[l_2")
+    assert budget(app).label.startswith("Attack budget (l_2")
 
 
 def test_an_uploaded_image_comes_back_by_its_link_and_is_missed_when_it_is_gone() -> None:

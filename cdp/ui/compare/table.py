@@ -62,13 +62,16 @@ def lines_of(rows: Sequence[Row], state: ComparisonPage) -> Lines:
 
 
 def _runs(rows: Sequence[Row], names: Sequence[str]) -> Lines:
+    """A column that says nothing of any run is left out."""
     signs = run_signs(rows)
     cells: dict[str, list[Any]] = {
         STAR_HEAD: [STARRED if row.labels.star else UNSTARRED for row in rows],
         MARK_HEAD: [GLYPHS[signs[row.id].symbol] for row in rows],
     }
     for head, column in heads_of(names).items():
-        cells[head] = [_cell(column, row) for row in rows]
+        values = [_cell(column, row) for row in rows]
+        if any(value not in (None, "", []) for value in values):
+            cells[head] = values
     return Lines(
         tuple((row.id,) for row in rows), cells, tuple(signs[row.id].color for row in rows)
     )

@@ -11,7 +11,7 @@ from cdp.ui.compare.result import Result, bullets, chart_of, numbers_of
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.markup import Html, joined, line, mark, tag
 from cdp.ui.kit.tables import Rows, fold
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, split_verdict
 from cdp.values.comparison import Arm, Difference, Metric
 
 MOST_SAID = 6
@@ -106,8 +106,7 @@ def _verdicts(differences: Sequence[Difference], metric: Metric) -> None:
         ordered.sort(key=lambda pair: (not settled(pair), pair.difference is None))
         # One example says why; a dozen say no more.
         sight = min(MOST_SAID, max(1, len(known)))
-    robust = metric == "robust"
-    cls = f"{'cdp-lead ' * (robust and not several)}{'cdp-strong' * robust}"
+    cls = "cdp-strong" if several else "cdp-finding"
     hold = sum(map(settled, differences))
     head = line(_head(metric, differences, hold), "cdp-finding" if several else "cdp-quiet")
     st.html(joined(head, *(_line(pair, cls, corrected=several) for pair in ordered[:sight])))
@@ -129,8 +128,9 @@ def _head(metric: Metric, differences: Sequence[Difference], hold: int) -> str:
 
 
 def _line(pair: Difference, cls: str, *, corrected: bool) -> Html:
+    head, rest = split_verdict(pair.verdict)
     basis = line(_basis(pair, corrected=corrected), "cdp-small")
-    return tag("div", tag("span", pair.verdict, cls=cls), basis, cls="cdp-verdict")
+    return tag("div", line(head, cls), line(rest, "cdp-quiet"), basis, cls="cdp-verdict")
 
 
 def _basis(pair: Difference, *, corrected: bool) -> str:

@@ -247,7 +247,7 @@ def _ticks(place: Wizard, stock: Stock) -> None:
     for role in ROLES:
         here, pending = role.key in stock.roles, role.key in stock.pending
         key = f"data_role_{role.key}_{place.turn}_{here}_{pending}"
-        note = f" :gray[{text}]" if (text := stock.note(role.key)) else ""
+        note = f" ({text})" if (text := stock.note(role.key)) else ""
 
         def ticked(role_key: str = role.key, widget: str = key) -> None:
             ticks = {role_key} if st.session_state[widget] else set()
@@ -272,7 +272,7 @@ def _wanted(place: Wizard, stock: Stock) -> frozenset[str]:
 
 def _budget(place: Settings[EncoderConfig]) -> None:
     st.number_input(
-        "Attack budget :gray[of the pixel range]",
+        "Attack budget (of the pixel range)",
         0.0,
         1.0,
         place.flat["epsilon"],

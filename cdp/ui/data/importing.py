@@ -52,17 +52,17 @@ def import_form(imported: Callable[[str], None], *, usual: str = PATH) -> None:
         if way == PATH:
             hint = "/home/me/shapes or /home/me/shapes.npz"
             path = first.text_input("Path", placeholder=hint, max_chars=1000, help=FOLDER)
-            label, hint = "Path of test images :gray[if elsewhere]", "found without this"
+            label, hint = "Path of test images (if elsewhere)", "found without this"
             test = second.text_input(label, placeholder=hint, max_chars=1000, help=TESTS)
         else:
             never = "Never trained on, only measured on."
-            tests = "Test images (.npz) :gray[optional]"
+            tests = "Test images (.npz, optional)"
             files = (
                 first.file_uploader("Training images (.npz)", type=["npz"], help=NPZ),
                 second.file_uploader(tests, type=["npz"], help=never),
             )
         name = first.text_input("Name", placeholder="as the folder or file", max_chars=90)
-        label, hint = "Class names :gray[of an .npz]", "circle, square, cross"
+        label, hint = "Class names (of an .npz)", "circle, square, cross"
         classes = second.text_input(label, placeholder=hint, max_chars=20_000, help=CLASSES)
         renumber = first.checkbox("Renumber labels", help=RENUMBER)
         pressed = st.form_submit_button("Import")

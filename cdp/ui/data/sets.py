@@ -83,9 +83,10 @@ def pictures_column(seen: Facts, concerns: list[Concern], stamp: str) -> None:
     for concern in concerns:
         (st.error if concern.blocking else st.warning)(plain(concern.text))
     with st.expander("Images of each class"):
-        rows = {"name": seen.classes, "training images": seen.counts}
-        tests = {"test images": seen.test_counts} if seen.test_counts else {}
-        table({"class": range(len(seen.classes))} | rows | tests)
+        tests = seen.test_counts or [None] * len(seen.classes)
+        columns = zip(seen.classes, seen.counts, tests, strict=True)
+        names = ("class", "name", "training images", "test images")
+        table([dict(zip(names, (k, *row), strict=True)) for k, row in enumerate(columns)])
 
 
 @st.cache_data(max_entries=20, show_spinner="Reading images")

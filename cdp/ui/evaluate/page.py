@@ -110,10 +110,10 @@ def _results(settings: EvaluationPage, evaluations: Sequence[Run], *, trained: b
     """The evaluations and the one that is shown, or what will stand here."""
     if evaluations:
         with st.container(key="live"):
+            with st.container():
+                if (run := shown_run(settings, evaluations)) is not None:
+                    detail(settings, run)
             list_of_evaluations(settings, evaluations)
-            run = shown_run(settings, evaluations)
-            if run is not None:
-                detail(settings, run)
         return
     said()
     place = nothing_yet(

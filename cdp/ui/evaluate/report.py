@@ -22,7 +22,7 @@ from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.evaluate.form import VIEWS, EvaluationPage, command
 from cdp.ui.evaluate.views import attacks, budgets, classes, masking, verdict_line, weights_title
-from cdp.ui.kit.frame import link
+from cdp.ui.kit.frame import found, link
 from cdp.ui.kit.markup import Html, figure, tag
 from cdp.ui.kit.runlist import use_settings
 from cdp.ui.kit.tables import Rows, csv_of, download, table, views
@@ -81,8 +81,9 @@ def show_report(settings: EvaluationPage, run: Run, report: EvalReport) -> None:
         outcomes, wrong = None, str(error)
     estimate = tag("span", f" {ESTIMATE}", cls="cdp-quiet") if report.quick else ""
     st.html(tag("div", tag("b", report.label), estimate, cls="cdp-verdict"))
-    st.markdown(plain(headline(report)))
-    st.html(figures_html(report))
+    found(headline(report))
+    if len(report.weights) > 1:
+        st.html(figures_html(report))
     if outcomes is not None and {"best", "last"} <= {item.which for item in report.weights}:
         of, classes = outcomes.of, len(report.class_names)
         st.markdown(plain(change_text(of["best"], of["last"], classes)))

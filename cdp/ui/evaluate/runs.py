@@ -80,7 +80,7 @@ def list_of_evaluations(settings: EvaluationPage, runs: Sequence[Run]) -> None:
     def show(run: Run, open_id: str) -> None:
         if run.id != open_id:
             choose = partial(setattr, settings, "report", run.id)
-            st.button("Show", key=f"show-{run.id}", on_click=choose, help="Below the list.")
+            st.button("Show", key=f"show-{run.id}", on_click=choose, help="Above the list.")
 
     run_list(RUNS, runs, opened, draw, show)
 

@@ -186,7 +186,7 @@ def _values(state: ExperimentPage, name: str, title: str) -> None:
         f"{value:g}" if isinstance(value, float) else str(value)
         for value in state.config.grid[name]
     )
-    st.text_input(f"{title} :gray[values]", shown, max_chars=400, **_box(state, name, put))
+    st.text_input(f"{title}, values", shown, max_chars=400, **_box(state, name, put))
 
 
 def _range(state: ExperimentPage, name: str, title: str) -> None:
@@ -206,7 +206,7 @@ def _range(state: ExperimentPage, name: str, title: str) -> None:
     ):
         with column:
             st.number_input(
-                f"{title} :gray[{'from' if end == 'low' else 'to'}]",
+                f"{title}, {'from' if end == 'low' else 'to'}",
                 0.0,
                 100.0,
                 value,

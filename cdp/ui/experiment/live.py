@@ -35,7 +35,7 @@ from cdp.ui.kit.runlist import (
     state_line,
     why_over,
 )
-from cdp.ui.kit.words import plain, sentence_of
+from cdp.ui.kit.words import plain, sentence_of, split_verdict
 from cdp.values.experiment import CellState, ExperimentResult
 from cdp.values.text import counted, rough_duration
 from cdp.work import launch
@@ -177,16 +177,6 @@ def verdict_html(run: Run, result: ExperimentResult) -> Html:
     parts = [tag("p", head, cls="cdp-headline"), tag("p", rest)]
     parts += [tag("p", result.basis, cls="cdp-basis")] if result.basis else []
     return tag("div", *parts, cls="cdp-said")
-
-
-def split_verdict(verdict: str) -> tuple[str, str]:
-    """What is said, and what it rests on: "guided is better by 1.2 points" and the rest."""
-    first, colon, rest = verdict.partition(": ")
-    if ", 95 %" in first or not colon:
-        first, comma, rest = verdict.partition(", ")
-        if not comma:
-            return verdict, ""
-    return f"{first}.", f"{rest[:1].upper()}{rest[1:]}"
 
 
 def _progress(run: Run, config: ExperimentConfig, result: ExperimentResult) -> None:

@@ -41,14 +41,20 @@ def show(config: ExploreConfig) -> None:
         pending.show("map")
         st.skeleton(height=420)
         return
-    scores = point_scores(config, pending)
-    trust = quality(config, pending) if drawn == config else None
+    # The map that is wanted comes before what is said of it.
+    ready = drawn == config
+    scores = point_scores(config, pending) if ready else None
+    trust = quality(config, pending) if ready else None
     pending.show("map")
-    _caption(points, drawn, config)
-    colour, layout = _toolbar(points, scores)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="map_toolbar"):
+        colour, layout = _toolbar(points, scores)
+        mask = filtered(points, scores, map_key(drawn))
     load_plotly()
-    mask = filtered(points, scores, map_key(drawn))
     event = draw_map(points, drawn, scores, colour, layout, mask)
+    _caption(points, drawn, config)
+    if scores and scores.undefined:
+        reasons = [f"{title}: {reason}." for title, reason in scores.undefined.items()]
+        st.caption(plain(" ".join(reasons)))
     if trust is not None:
         (st.warning if poor(trust) else st.caption)(trust_sentence(drawn.method, trust))
     lasso = event.selected is not None
@@ -87,21 +93,17 @@ def _caption(points: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> 
 def _toolbar(points: Embedding, scores: PointScores | None) -> tuple[str, str]:
     """What colours mean, and whether sets lie over each other."""
     titles, layout = (scores.titles if scores else {}), OVERLAID
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        colour = st.selectbox(
-            "Colour by",
-            [CLASS, *([SET] if len(points.names) > 1 else []), *(scores.values if scores else ())],
-            format_func=lambda name: titles.get(name, name),
-            key="explore_colour",
-            width=260,
+    colour = st.selectbox(
+        "Colour by",
+        [CLASS, *([SET] if len(points.names) > 1 else []), *(scores.values if scores else ())],
+        format_func=lambda name: titles.get(name, name),
+        key="explore_colour",
+        width=260,
+    )
+    if len(points.names) > 1 and points.coordinates.shape[1] == 2:
+        layout = st.segmented_control(
+            "Sets", [APART, OVERLAID], default=APART, required=True, key="explore_layout"
         )
-        if len(points.names) > 1 and points.coordinates.shape[1] == 2:
-            layout = st.segmented_control(
-                "Sets", [APART, OVERLAID], default=APART, required=True, key="explore_layout"
-            )
-    if scores and scores.undefined:
-        reasons = [f"{title}: {reason}." for title, reason in scores.undefined.items()]
-        st.caption(plain(" ".join(reasons)))
     return colour, layout
 
 
@@ -172,7 +174,7 @@ def filtered(points: Embedding, scores: PointScores | None, key: str) -> np.ndar
         if high is not None:
             mask[~(values <= high)] = False
 
-    with st.expander("Filter by set, class, score or place", key=f"filters_{key}"):
+    with st.popover("Filter", icon=":material/filter_alt:", key=f"filters_{key}"):
         left, right = st.columns(2, gap="medium")
         with left:
             if len(points.names) > 1:

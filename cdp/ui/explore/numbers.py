@@ -20,8 +20,9 @@ from cdp.tasks.claims import comparisons_json, sentences, too_few
 from cdp.tasks.measured import Measured, SetComparison, changes
 from cdp.ui.explore.data import comparisons, measured
 from cdp.ui.kit.ask import Waiting
+from cdp.ui.kit.frame import found
 from cdp.ui.kit.tables import csv_of, download, numbers, show_figure, table
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.values.types import Interval
 
 CONFUSION, SEPARATION = "Confusable", "Apart"
@@ -79,9 +80,10 @@ def awaited_pairs(
 def differences(pairs: Sequence[SetComparison]) -> None:
     """What differs in each comparison, in sentences that are corrected together."""
     for pair in pairs:
-        st.markdown(f"**{plain(pair.first.name)}** against **{plain(pair.second.name)}**")
         others = [other for other in pairs if other is not pair]
-        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(pair, others)))
+        lines = [part for text in sentences(pair, others) for part in text.rstrip(".").split("; ")]
+        found(f"{pair.first.name} against {pair.second.name}")
+        st.markdown("\n".join(f"- {plain(sentence_of(line))}" for line in lines))
 
 
 def panels(sets: Sequence[Measured]) -> None:

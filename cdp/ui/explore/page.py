@@ -33,8 +33,9 @@ def explore_page() -> None:
         if settings.drawn is None:
             empty(choices)
         else:
-            unlabelled(settings.drawn, choices)
-            view(settings, settings.drawn)
+            with st.container(key="live"):
+                unlabelled(settings.drawn, choices)
+                view(settings, settings.drawn)
     close(settings)
 
 

@@ -75,7 +75,7 @@ def _form(name: str, offered: Sequence[Labeller]) -> None:
         ),
     )
     right.number_input(
-        "Least confidence :gray[probability]",
+        "Least confidence (probability)",
         0.0,
         1.0,
         CONFIDENCE,

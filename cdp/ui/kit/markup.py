@@ -23,7 +23,6 @@ GLYPHS = {
     "x": "✖",
     "hexagon": "⬢",
     "pentagon": "⬟",
-    "hourglass": "⧗",
     "circle-open": "○",
 }
 """Plotly's marker symbols as text: a set or run has the same mark in a list and in a chart."""

@@ -38,9 +38,13 @@ def show_figure(figure: go.Figure, *, key: str, alt: str = "") -> None:
     st.plotly_chart(figure, theme=None, config=config, key=key, alt=alt)
 
 
-def table(rows: object) -> None:
-    """Rows as wide as the page; an empty cell stays empty."""
-    st.dataframe(rows, hide_index=True, width="stretch", placeholder="")
+def table(rows: Rows) -> None:
+    """Rows as wide as the page; an empty cell stays empty, and a column of nothing else is left
+    out."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    full = [name for name in names if any(row.get(name) not in (None, "") for row in rows)]
+    filled = [{name: row.get(name) for name in full} for row in rows]
+    st.dataframe(filled, hide_index=True, width="stretch", placeholder="")
 
 
 def download(

@@ -187,7 +187,7 @@ def span(name: str, low: Field, high: Field, settings: Settings[Any]) -> None:
         for part, value in zip((low, high), st.session_state[key], strict=True):
             settings.put(part.name, value)
 
-    label, about = f"{name.capitalize()} :gray[{low.unit}]", f"{high.tooltip}\n\n{low.tooltip}"
+    label, about = f"{name.capitalize()} ({low.unit})", f"{high.tooltip}\n\n{low.tooltip}"
     value = settings.flat[low.name], settings.flat[high.name]
     more: dict[str, Any] = {"step": 0.01, "key": key, "on_change": moved, "help": about}
     st.slider(label, low.low, high.high, value, **more)

@@ -20,6 +20,16 @@ def sentence_of(error: str | Exception) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
 
 
+def split_verdict(verdict: str) -> tuple[str, str]:
+    """What is said, and what it rests on: "guided is better by 1.2 points" and the rest."""
+    first, colon, rest = verdict.partition(": ")
+    if ", 95 %" in first or not colon:
+        first, comma, rest = verdict.partition(", ")
+        if not comma:
+            return verdict, ""
+    return f"{first}.", f"{rest[:1].upper()}{rest[1:]}"
+
+
 def with_label(message: str, config: type[Frozen]) -> str:
     """An error that begins with the name of a setting, as the command line has it, with what stands
     over its control in place of that: "Attack budget: ..." of "epsilon: ..."."""

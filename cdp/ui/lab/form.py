@@ -266,7 +266,7 @@ def _test_image(settings: Lab, split: Split) -> None:
 
     with words:
         st.number_input(
-            f"Row :gray[of {len(split):,}]",
+            f"Row (of {len(split):,})",
             0,
             len(split) - 1,
             row,

@@ -90,7 +90,7 @@ def _budget(settings: Lab, largest: float) -> None:
     value = rounded(largest / REACH) if value is None else value
     control: dict[str, Any] = bound(field, settings)
     st.select_slider(
-        f"{field.label} :gray[{NORMS[settings.flat['norm']]}, {field.unit}]",
+        f"{field.label} ({NORMS[settings.flat['norm']]}, {field.unit})",
         sorted(options),
         min(options, key=lambda option: abs(option - value)),
         format_func=lambda v: f"{v:.4g}",

@@ -29,7 +29,7 @@ from cdp.work.helper import Errand
 PATIENCE = 0.25
 """Seconds that a page run waits for an attack, so that a quick one is drawn at once and not after a
 poll."""
-ROOM_PX = 12
+ROOM_PX = 76
 """Room around the ruler in the slot that it shares with what is being waited for, so that nothing
 below it jumps."""
 KEPT = 8
@@ -219,8 +219,7 @@ def _bars(question: Question, figures: AttackFigures, names: tuple[str, ...], nu
         target=figures.target,
         label_is="true" if question.subject.label is not None else "as predicted clean",
     )
-    alt = f"Class probabilities of {question.title}: {finding}"
-    chart(figure, key=f"lab_bars_{number}", alt=alt)
+    chart(figure, key=f"lab_bars_{number}")
 
 
 def _path(title: str, figures: AttackFigures, config: LabConfig, number: int) -> None:
@@ -263,7 +262,7 @@ def _ruler(
         return {}
     config = questions[0].config
     largest = config.largest or 0.0
-    title = words.ruler_title(list(least.values()), largest)
+    title = words.ruler_title(least, largest, budget)
     figure = budget_ruler(
         [RulerMark(name, signs[name], value) for name, value in least.items()],
         epsilon=config.epsilon or 0.0,
@@ -273,7 +272,7 @@ def _ruler(
         unit=f"budget in {NORMS[config.norm]}, of the pixel range",
         title=title,
     )
-    chart(figure, key="lab_ruler", alt=title)
+    chart(figure, key="lab_ruler")
     return least
 
 

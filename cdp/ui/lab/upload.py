@@ -44,7 +44,7 @@ def upload(settings: Settings[LabConfig], info: DatasetInfo) -> None:
             settings.put("image", "")
 
     wanted = image_size(*info.shape[1:], info.shape[0])
-    label = f"PNG :gray[{wanted}]"
+    label = f"PNG ({wanted})"
     file = st.file_uploader(label, type=["png"], key=key, on_change=taken_away)
     brought: _Brought | None = st.session_state.get(_KEY)
     # Not in the callback, which is lost where a poll draws the page anew at the same moment.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from cdp.values.lab import AttackFigures, Smallest
@@ -46,11 +46,11 @@ def least_known(figures: AttackFigures, smallest: Smallest) -> float | None:
 
 
 def probability_title(figures: AttackFigures, names: Sequence[str]) -> str:
-    """The finding of the bars, such as "Coat 0.92 → Shirt 0.74"."""
-    first, then = figures.clean, figures.attacked
-    other = "" if first == then else f"{class_name(names, then)} "
-    before, after = figures.before[first], figures.after[then]
-    return f"{class_name(names, first)} {before:.2f} → {other}{after:.2f}"
+    """The finding of the bars, such as "Shirt takes the place of Coat as the likeliest class"."""
+    first, then = class_name(names, figures.clean), class_name(names, figures.attacked)
+    if figures.clean == figures.attacked:
+        return f"{first} stays the likeliest class"
+    return f"{then} takes the place of {first} as the likeliest class"
 
 
 def path_title(figures: AttackFigures) -> str:
@@ -60,12 +60,27 @@ def path_title(figures: AttackFigures) -> str:
     return f"Loss {path[0]:.3g} → {path[-1]:.3g}, {success}"
 
 
-def ruler_title(budgets: Sequence[float | None], largest: float) -> str:
-    """The smallest budget of each model, None where none was found."""
-    return "Smallest budget found: " + "; ".join(
-        f"none up to {budget_text(largest, 3)}" if value is None else budget_text(value, 3)
-        for value in budgets
-    )
+def ruler_title(least: Mapping[str, float | None], largest: float, budget: float) -> str:
+    """What the smallest budgets of one model or two come to. least: None where none was found up
+    to ``largest``; budget: the conventional one."""
+    (name, value), *more = least.items()
+    end = budget_text(largest, 3)
+    if not more:
+        if value is None:
+            return f"No budget up to {end} fools it"
+        less = "Less" if value < budget else "No less"
+        return f"{less} than the conventional budget fools it"
+    other, beside = more[0]
+    if value is None or beside is None:
+        if value is None and beside is None:
+            return f"No budget up to {end} fools either"
+        fooled, stands = (other, name) if value is None else (name, other)
+        return f"{fooled} is fooled, {stands} by no budget up to {end}"
+    if not min(value, beside):
+        return f"{name if not value else other} is wrong without an attack"
+    more_robust, weaker = (name, other) if value >= beside else (other, name)
+    ratio = max(value, beside) / min(value, beside)
+    return f"{more_robust} takes {ratio:.2g} times the budget that fools {weaker}"
 
 
 def _outcome(figures: AttackFigures, names: Sequence[str]) -> str:

@@ -126,7 +126,6 @@ def results(settings: Training, runs: Sequence[Run], choices: Choices) -> None:
     if settings.watched is None and moving(runs):
         settings.watch(ids)  # else all curves but the newest would go as the last of them ends
     with st.container(key="live"):
-        list_of_runs(settings, runs)
         with st.container():
             if ids:
                 from cdp.ui.train.curves import show_curves
@@ -134,4 +133,5 @@ def results(settings: Training, runs: Sequence[Run], choices: Choices) -> None:
                 show_curves(settings, ids, settings.turn)
             else:
                 st.caption("Tick runs to see their curves.")
+        list_of_runs(settings, runs)
         detail(settings, [here[run_id] for run_id in ids], choices)
