@@ -57,9 +57,9 @@ PANEL_LETTERS = 30
 """Of a set's name in a line over its panel."""
 LABEL_FROM = 3
 """Points of a class from which its name stands at their centre."""
-LETTER_PX, LABEL_PX = 6.4, 17
+LETTER_PX, LABEL_PX = 6.6, 20
 """Width of a letter of a label, and its height."""
-ALONE, BESIDE = np.array([600, 440]), np.array([215, 250])
+ALONE, BESIDE = np.array([540, 400]), np.array([170, 210])
 """Width and height in pixels that the points of a map take at least, alone or beside others."""
 PLATE, PLATE_INK = "rgba(255,255,255,0.86)", "#1f2933"
 ROW = 0.75

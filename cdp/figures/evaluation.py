@@ -73,7 +73,8 @@ def stage_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
         thick = 0.72 / many
         figure.add_traces(_bars(names, weights, signs[weights.which], 0.36 - number * thick, thick))
     rows_of(figure, names)
-    ends = SHARES | {"range": [0, 124]}
+    ends = SHARES | {"range": [0, 102]}
+    figure.update_layout(margin_r=52)
     axis(figure, "xaxis", "classified right [%]", **ends)
     return figure
 
@@ -113,7 +114,8 @@ def _bars(
     marks = go.Scatter(x=values, y=middle, mode="markers", marker=look, **quiet)
     text = [share_text(v.value) for _, v in stages]
     quiet |= {"mode": "text", "textposition": "middle right", "textfont": {"size": 11}}
-    return [bars, marks, go.Scatter(x=[102.0] * len(text), y=middle, text=text, **quiet)]
+    beside = go.Scatter(x=[102.0] * len(text), y=middle, text=text, cliponaxis=False, **quiet)
+    return [bars, marks, beside]
 
 
 def stage_rows(report: EvalReport) -> list[Row]:

@@ -1,6 +1,6 @@
 """Which colour and mark a set or a training has on every page: by its role, and among those of one
 role by when it was first seen, which CDP_HOME/signs.json remembers. So neither changes while others
-come and go. What differs in its seed or in its number of images only has the same ones."""
+come and go. What differs in its seeds or in its number of images only has the same ones."""
 
 from __future__ import annotations
 
@@ -225,7 +225,8 @@ def _kind_of_run(run: Run | Row, sets: dict[str, Kind | None]) -> Kind:
         settings = config.model_dump(mode="json") if isinstance(config, TrainConfig) else {}
     if not settings:
         return "other", run.id
-    settings.pop("seed", None)
+    for name in ("seed", "subset_seed"):  # an arm has its own real images under every seed
+        settings.pop(name, None)
     kinds: list[Kind] = []
     for name in settings.get("synthetic") or ():
         if name.startswith(FURTHER_REAL):

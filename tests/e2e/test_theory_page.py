@@ -77,7 +77,7 @@ def test_the_guided_mean_follows_the_strength_and_nothing_moves_by_itself(
 
 def test_a_shipped_real_split_lands_on_the_map(fresh: Server, page: Page) -> None:
     open_page(page, fresh, "/theory?view=images&set=fashion-mnist:test&encoder=pixels")
-    expect(chart(page, "fashion-mnist:test is as separable as real images, c = ")).to_be_visible(
+    expect(chart(page, "fashion-mnist:test is as separable as real images")).to_be_visible(
         timeout=SLOW_MS
     )
     expect(page.get_by_text("Features are not Gaussian")).to_be_visible()

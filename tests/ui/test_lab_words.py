@@ -74,14 +74,17 @@ def test_titles_say_the_finding() -> None:
     assert probability_title(STANDS, NAMES) == "coat stays the likeliest class"
     assert path_title(FOOLED) == "Loss 0.37 → 1.35, first success at step 1"
     assert path_title(STANDS) == "Loss 0.37 → 1.35, no success"
-    two = {"a": 0.02, "b": 0.05}
-    assert ruler_title(two, 0.3, 0.1) == "b takes 2.5 times the budget that fools a"
-    assert ruler_title({"a": 0.043, "b": None}, 0.3, 0.1) == "a is fooled, b by no budget up to 0.3"
-    assert ruler_title({"a": None, "b": None}, 0.3, 0.1) == "No budget up to 0.3 fools either"
-    assert ruler_title({"a": 0.0, "b": 0.1}, 0.3, 0.1) == "a is wrong without an attack"
-    assert ruler_title({"a": 0.04}, 0.3, 0.1) == "Less than the conventional budget fools it"
-    assert ruler_title({"a": 0.2}, 0.3, 0.1) == "No less than the conventional budget fools it"
-    assert ruler_title({"a": None}, 0.3, 0.1) == "No budget up to 0.3 fools it"
+    said = "The second takes 2.5 times the budget that fools the first"
+    assert ruler_title([0.02, 0.05], 0.3, 0.1) == said
+    assert (
+        ruler_title([0.04, None], 0.3, 0.1)
+        == "The first is fooled, the second by no budget up to 0.3"
+    )
+    assert ruler_title([None, None], 0.3, 0.1) == "No budget up to 0.3 fools either"
+    assert ruler_title([0.1, 0.0], 0.3, 0.1) == "The second is wrong without an attack"
+    assert ruler_title([0.04], 0.3, 0.1) == "Less than the conventional budget fools it"
+    assert ruler_title([0.2], 0.3, 0.1) == "No less than the conventional budget fools it"
+    assert ruler_title([None], 0.3, 0.1) == "No budget up to 0.3 fools it"
 
 
 IMAGE = np.full((4, 4, 1), 100, np.uint8)

@@ -77,8 +77,8 @@ def test_what_is_not_measured_yet_is_asked_of_the_helper_and_then_lands_on_the_m
     assert errand.settings == {"name": "mine", "encoder": "pixels"}
     assert errand.wait(60) and errand.error is None
     ran(app)
-    assert "mine is as separable as real images, c = " in alt(app)
-    assert "its class means " in alt(app) and "asymptotic in the dimension" in alt(app)
+    assert "mine is as separable as real images" in alt(app)
+    assert "asymptotic in the dimension" in alt(app)
     assert "Effective dimension" in [metric.label for metric in app.metric]
     assert (
         "Features are not Gaussian" in texts(app)

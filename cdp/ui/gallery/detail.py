@@ -53,7 +53,7 @@ def show_detail(line: GalleryLine, samples: SampleSet, others: list[str]) -> Non
     left, right = st.columns([1, 3], gap="large")
     with left:
         _actions(line, samples, others)
-    with right:
+    with right, st.container(key="live"):
         show_labels(samples)
         browse(samples)
     _card(line, samples)

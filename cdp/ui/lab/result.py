@@ -262,7 +262,7 @@ def _ruler(
         return {}
     config = questions[0].config
     largest = config.largest or 0.0
-    title = words.ruler_title(least, largest, budget)
+    title = words.ruler_title(list(least.values()), largest, budget)
     figure = budget_ruler(
         [RulerMark(name, signs[name], value) for name, value in least.items()],
         epsilon=config.epsilon or 0.0,

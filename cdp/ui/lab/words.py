@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from cdp.values.lab import AttackFigures, Smallest
@@ -60,27 +60,28 @@ def path_title(figures: AttackFigures) -> str:
     return f"Loss {path[0]:.3g} → {path[-1]:.3g}, {success}"
 
 
-def ruler_title(least: Mapping[str, float | None], largest: float, budget: float) -> str:
+def ruler_title(least: Sequence[float | None], largest: float, budget: float) -> str:
     """What the smallest budgets of one model or two come to. least: None where none was found up
     to ``largest``; budget: the conventional one."""
-    (name, value), *more = least.items()
     end = budget_text(largest, 3)
-    if not more:
-        if value is None:
+    if len(least) == 1:
+        if least[0] is None:
             return f"No budget up to {end} fools it"
-        less = "Less" if value < budget else "No less"
+        less = "Less" if least[0] < budget else "No less"
         return f"{less} than the conventional budget fools it"
-    other, beside = more[0]
-    if value is None or beside is None:
-        if value is None and beside is None:
-            return f"No budget up to {end} fools either"
-        fooled, stands = (other, name) if value is None else (name, other)
-        return f"{fooled} is fooled, {stands} by no budget up to {end}"
-    if not min(value, beside):
-        return f"{name if not value else other} is wrong without an attack"
-    more_robust, weaker = (name, other) if value >= beside else (other, name)
-    ratio = max(value, beside) / min(value, beside)
-    return f"{more_robust} takes {ratio:.2g} times the budget that fools {weaker}"
+    names = ("the first", "the second")
+    fooled = [(value, name) for value, name in zip(least, names, strict=True) if value is not None]
+    if not fooled:
+        return f"No budget up to {end} fools either"
+    (low, weaker), *more = sorted(fooled)
+    other = names[weaker == names[0]]
+    if not more:
+        text = f"{weaker} is fooled, {other} by no budget up to {end}"
+    elif not low:
+        text = f"{weaker} is wrong without an attack"
+    else:
+        text = f"{other} takes {more[0][0] / low:.2g} times the budget that fools {weaker}"
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _outcome(figures: AttackFigures, names: Sequence[str]) -> str:

@@ -170,17 +170,14 @@ def spotted(name: str, ratio: Interval, angle: Interval, off: float) -> Placed:
 
 
 def finding(place: Place) -> str:
-    """The title of the map: how separable the set is, and where its class means point."""
+    """The finding of the map: how separable the set is. Its figures stand above."""
     ratio, angle = place.figures.ratio, place.figures.angle
     assert ratio is not None and angle is not None  # only such sets are on the map
     if ratio.value <= LEAST:
         return f"The classes of {place.name} cannot be told apart in these features"
     word = "as separable as" if ratio.low <= 1 <= ratio.high else "more separable than"
     word = "less separable than" if ratio.high < 1 else word
-    return (
-        f"{place.name} is {word} real images, c = {ratio.value:.2f} ({ratio.low:.2f} to"
-        f" {ratio.high:.2f}), its class means {angle.value:.0f}° from theirs"
-    )
+    return f"{place.name} is {word} real images"
 
 
 def _match(settings: Theory, place: Place) -> None:
