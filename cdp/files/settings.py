@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,16 @@ def mapping_of(text: str, where: str, *, remedy: str) -> dict[str, Any]:
     return settings
 
 
+_NUMBERS = {
+    "tag:yaml.org,2002:int": r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o[0-7_]+|[0-9][0-9_]*)",
+    "tag:yaml.org,2002:float": (
+        r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+|\.(inf|nan))"
+    ),
+}
+"""What is a number: as YAML 1.1 has it, but for times such as 1:30, which it takes for 90, and with
+exponents as JSON writes them, such as 1e-3, which it takes for text."""
+
+
 def _read_yaml(text: str) -> Any:
     """YAML as data only, without aliases, a few lines of which can stand for gigabytes, and without
     a setting that is there twice."""
@@ -53,6 +64,12 @@ def _read_yaml(text: str) -> Any:
                 raise yaml.YAMLError(f"{twice} is set twice: set it once")
             return mapping
 
+    Plain.yaml_implicit_resolvers = {
+        first: [(tag, known) for tag, known in resolvers if tag not in _NUMBERS]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for tag, pattern in _NUMBERS.items():
+        Plain.add_implicit_resolver(tag, re.compile(f"^(?:{pattern})$"), list("-+0123456789."))
     loader = Plain(text)
     try:
         return loader.get_single_data()

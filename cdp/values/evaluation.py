@@ -288,8 +288,16 @@ def read_outcomes(path: Path) -> Outcomes:
     try:
         if path.stat().st_size > MAX_OUTCOMES:
             raise InputError(f"{path} is larger than {MAX_OUTCOMES >> 20} MiB: evaluate again")
+        with zipfile.ZipFile(path) as parts:
+            unpacked = sum(part.file_size for part in parts.infolist())
+        if unpacked > MAX_OUTCOMES:
+            raise InputError(
+                f"{path} unpacks to more than {MAX_OUTCOMES >> 20} MiB: evaluate again"
+            )
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+    except InputError:
+        raise
     except OSError as error:
         raise MissingError(f"{path} cannot be read: evaluate again") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:

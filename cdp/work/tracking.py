@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import logging
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 FINISH_SECONDS = 8.0
 """The longest that ``Tracker.finish`` takes."""
 MIRROR = "mlflow.json"
-RUN_TAG, HOST_TAG, HOME_TAG = "cdp.run", "cdp.host", "cdp.home"
+RUN_TAG, ORIGIN_TAG = "cdp.run", "cdp.origin"
 MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED"}
 """MLflow's word for how a run ended; KILLED for any other end."""
 
@@ -193,14 +194,20 @@ class Sender:
 
     def _close_deleted(self) -> None:
         """Runs of this home that MLflow believes running, though their folder is gone."""
-        client, here = self.store.client(), (platform.node(), str(self._runs.parent))
+        client, here = self.store.client(), origin_of(self._runs.parent)
         experiments = [client.get_experiment_by_name(name) for name in EXPERIMENTS.values()]
         ids = [each.experiment_id for each in experiments if each is not None]
         for run in client.search_runs(ids, "attributes.status = 'RUNNING'") if ids else ():
             tags = run.data.tags
-            ours = RUN_TAG in tags and (tags.get(HOST_TAG), tags.get(HOME_TAG)) == here
+            ours = RUN_TAG in tags and tags.get(ORIGIN_TAG) == here
             if ours and not (self._runs / tags[RUN_TAG]).is_dir():
                 client.set_terminated(run.info.run_id, "KILLED")
+
+
+def origin_of(home: Path) -> str:
+    """What tells this workspace of this machine from others, and says neither's name to whoever
+    reads the server."""
+    return hashlib.blake2b(f"{platform.node()} {home}".encode(), digest_size=8).hexdigest()
 
 
 def _unsent() -> list[Path]:
@@ -285,8 +292,7 @@ class Mirror:
             "cdp.name": name,
             "cdp.version": __version__,
             "cdp.dataset": config.get("dataset", ""),
-            HOST_TAG: platform.node(),
-            HOME_TAG: self._folder.parent.parent,
+            ORIGIN_TAG: origin_of(self._folder.parent.parent),
         } | ({"cdp.state": "running"} if running else {})
         new = [RunTag(key, str(value)[:_TAG_CHARACTERS]) for key, value in tags.items()]
         client.log_batch(run_id, tags=new)

@@ -62,6 +62,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
         ("", "no mapping"),
         ("3: 4", "no mapping"),
         ("steps: 10\nsteps: 20", "steps is set twice"),
+        ("steps: 1:30", "steps"),
         ('{"steps": 10, "steps": 20}', "steps is set twice"),
         ("steps: yes", "steps: true is"),
         ("a: [", "not YAML"),

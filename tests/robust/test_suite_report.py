@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,14 @@ from cdp.errors import InputError
 from cdp.robust.suites import Attack, SuiteState, run_suite
 from cdp.statistics.shares import wilson
 from cdp.tasks.evaluate_report import outcome_of, suite_warnings, weights_report
-from cdp.values.evaluation import STANDS, WRONG_BEFORE, Outcomes, outcomes_bytes, read_outcomes
+from cdp.values.evaluation import (
+    MAX_OUTCOMES,
+    STANDS,
+    WRONG_BEFORE,
+    Outcomes,
+    outcomes_bytes,
+    read_outcomes,
+)
 from tests.robust.suited import EPSILON, problem, run, shifting
 
 NAMES = tuple(f"class {k}" for k in range(11))
@@ -77,6 +86,19 @@ def test_the_outcome_is_a_copy_that_survives_its_file(tmp_path: Any) -> None:
     assert again.robust.sum() == state.standing
     state.broken_by[:] = STANDS
     assert not (one.broken_by == STANDS).all()
+
+
+def test_outcomes_that_unpack_to_gigabytes_are_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file,
+        file.open("rows.npy", "w") as rows,
+    ):
+        for _ in range(MAX_OUTCOMES // (1 << 24) + 1):
+            rows.write(bytes(1 << 24))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(InputError, match="unpacks to more than"):
+        read_outcomes(path)
 
 
 def test_an_unfinished_suite_has_no_figures() -> None:

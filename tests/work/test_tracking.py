@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import platform
 import time
 from pathlib import Path
 
@@ -62,7 +61,10 @@ def test_a_run_is_in_mlflow_as_it_is_in_its_folder(mirror_home: Path) -> None:
         "cdp.dataset": "fashion-mnist",
     }
     assert expected.items() <= found.data.tags.items()
-    assert found.data.tags["cdp.host"] == platform.node()
+    told = " ".join(found.data.tags.values())
+    assert str(run.folder.parent.parent) not in told and not {"cdp.host", "cdp.home"} & set(
+        found.data.tags
+    )
     assert not [tag for tag in found.data.tags if "git" in tag]
     points = read_journal(run.folder / "metrics.jsonl")
     for name in ("loss", "robust_accuracy"):
