@@ -26,7 +26,7 @@ from cdp.figures.palette import NEUTRAL, Signs, class_sign, faint, sign_in
 from cdp.values.text import class_name, interval_text, span_text
 from cdp.values.types import Interval
 
-ROW_PX, GAP_PX, TOP_PX = 22, 58, 52
+ROW_PX, GAP_PX, TOP_PX = 22, 72, 66
 
 
 def measure_panels(
@@ -60,7 +60,7 @@ def measure_panels(
         if key in references:
             figure.add_shape(vertical(references[key], row))
     # The legend has a line of its own above the first title.
-    over = 1 + 24 / (len(measured) * (height + GAP_PX) - GAP_PX)
+    over = 1 + 38 / (len(measured) * (height + GAP_PX) - GAP_PX)
     place = {"x": 0, "xanchor": "left", "y": over, "yanchor": "bottom"}
     counts = sorted({i.n for sets in rows.values() for i in sets.values()})
     note = f"whiskers: 95 %; n = {span_text(counts)} images of a set"

@@ -310,7 +310,7 @@ def plane(
         f"bands: what an attack of {NORMS[norm]} budget {epsilon:g} carries across",
         f"rings: {_DEVIATIONS:g} standard deviations",
     )
-    figure = _framed(title, note, png="picture", panel_px=430)
+    figure = _framed(title, note, png="picture", panel_px=360)
     means = {row["of"]: _at(row) for row in rows if row["what"] == "mean"}
     clouds = (("real", REAL, sigma), ("synthetic", SYNTHETIC, noise))
     reach = max(np.abs(means[of]).max() + 1.3 * _DEVIATIONS * spread for of, _, spread in clouds)
@@ -330,10 +330,11 @@ def plane(
             mark = {"color": sign.color, "symbol": symbol, "size": 5, "opacity": 0.4}
             name = f"{of}, class {label:+d}".replace("-", "−")
             figure.add_scatter(x=x, y=y, mode="markers", marker=mark, name=name, **quiet)
-    square = {"range": [-reach, reach], "constrain": "domain"}
-    axis(figure, "xaxis", "along the real mean mu", **square)
-    above = {"scaleanchor": "x", "constraintoward": "top"}
-    axis(figure, "yaxis", "what the optimum adds", **square, **above)
+    # One scale; x shows as much more as the chart is wider, y is shorter where it is narrow.
+    square = {"range": [-reach, reach]}
+    axis(figure, "xaxis", "along the real mean mu", scaleanchor="y", constrain="range", **square)
+    short = {"constrain": "domain", "constraintoward": "top"}
+    axis(figure, "yaxis", "what the optimum adds", **short, **square)
     return figure
 
 

@@ -31,6 +31,10 @@ COLLAPSE = (
 )
 
 
+BASIS = "These claims are"
+"""How the sentence begins that says how the others were corrected."""
+
+
 def sentences(compared: SetComparison, beside: Sequence[SetComparison] = ()) -> list[str]:
     """What ``first`` is compared with ``second``. A figure gets a claim where its change is clear
     after correction.
@@ -97,7 +101,7 @@ def sentences(compared: SetComparison, beside: Sequence[SetComparison] = ()) -> 
     return [
         *texts,
         *([COLLAPSE] if gone and apart else []),
-        f"These claims are {together}; each interval is of its figure alone.",
+        f"{BASIS} {together}; each interval is of its figure alone.",
     ]
 
 

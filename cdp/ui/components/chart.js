@@ -88,12 +88,27 @@ function saver(plotly, root) {
   button.className = "cdp-chart-png";
   button.textContent = "Download PNG";
   button.addEventListener("click", () => {
-    const bare = { ...root.layout, updatemenus: [], sliders: [] };
-    const size = { width: root.clientWidth, height: root._fullLayout.height };
+    const width = root.clientWidth;
+    const lines = broken(root.layout.meta.finding ?? "", width / 9);
+    const above = 22 * lines.length;
+    const { margin } = root.layout;
+    const title = { text: lines.join("<br>"), font: { size: 16 }, x: 0, xanchor: "left", xref: "container", y: 1, yanchor: "top", yref: "container", pad: { t: 4, l: 8 } };
+    const bare = { ...root.layout, updatemenus: [], sliders: [], title, margin: { ...margin, t: margin.t + above } };
+    const size = { width, height: root._fullLayout.height + above };
     plotly.downloadImage({ data: root.data, layout: bare }, { format: "png", filename: root.layout.meta.png, scale: 2, ...size });
   });
   root.after(button);
   return button;
+}
+
+// A sentence in lines of so many letters, without plotly's markup.
+function broken(text, letters) {
+  const lines = [];
+  for (const word of text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").split(" ").filter(Boolean)) {
+    if (lines.length && `${lines.at(-1)} ${word}`.length <= letters) lines.push(`${lines.pop()} ${word}`);
+    else lines.push(word);
+  }
+  return lines;
 }
 
 // Plotly forgets what it told of the point under a resting pointer when it redraws.

@@ -16,7 +16,7 @@ from cdp.embedding.measure import METRICS
 from cdp.figures.palette import Signs
 from cdp.results.signs import set_signs
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
-from cdp.tasks.claims import comparisons_json, sentences, too_few
+from cdp.tasks.claims import BASIS, comparisons_json, sentences, too_few
 from cdp.tasks.measured import Measured, SetComparison, changes
 from cdp.ui.explore.data import comparisons, measured
 from cdp.ui.kit.ask import Waiting
@@ -81,8 +81,11 @@ def differences(pairs: Sequence[SetComparison]) -> None:
     """What differs in each comparison, in sentences that are corrected together."""
     for pair in pairs:
         others = [other for other in pairs if other is not pair]
-        lines = [part for text in sentences(pair, others) for part in text.rstrip(".").split("; ")]
-        found(f"{pair.first.name} against {pair.second.name}")
+        said = sentences(pair, others)
+        # Its last sentence says how the claims were corrected.
+        *claims, basis = said if said[-1].startswith(BASIS) else [*said, ""]
+        lines = [part for text in claims for part in text.rstrip(".").split("; ")]
+        found(f"{pair.first.name} against {pair.second.name}", basis)
         st.markdown("\n".join(f"- {plain(sentence_of(line))}" for line in lines))
 
 
