@@ -49,7 +49,7 @@ function draw(plotly, root) {
     if (root.selected) trace.selectedpoints = indices(trace.customdata, root.selected);
     if (trace.type === "scattergl" && !webgl()) trace.type = "scatter";
   }
-  for (const label of figure.layout.annotations) label.visible = !root.hiddenEntries.has(label.name);
+  for (const label of figure.layout.annotations ?? []) label.visible = !root.hiddenEntries.has(label.name);
   for (const name of Object.keys(figure.layout)) {
     const letter = name.match(/^([xy])axis/)?.[1];
     if (letter && root.zoom) figure.layout[name].range = [...root.zoom[letter]];
@@ -81,7 +81,7 @@ function listen(plotly, root) {
     for (const { legendgroup, visible } of root.plot.data) {
       if (legendgroup) root.hiddenEntries[visible === "legendonly" ? "add" : "delete"](legendgroup);
     }
-    const labels = root.plot.layout.annotations.map((label) => ({ ...label, visible: !root.hiddenEntries.has(label.name) }));
+    const labels = (root.plot.layout.annotations ?? []).map((label) => ({ ...label, visible: !root.hiddenEntries.has(label.name) }));
     if (labels.some(({ visible }, at) => visible !== (root.plot.layout.annotations[at].visible ?? true))) plotly.relayout(root.plot, { annotations: labels });
   });
   root.plot.on("plotly_selected", (event) => {
