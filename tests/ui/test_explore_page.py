@@ -47,6 +47,16 @@ def test_a_map_is_drawn_and_says_how_far_it_can_be_trusted(sets: None) -> None:
     # Filters leave the images of one class, and those are what is offered for keeping.
     ran(control(app, "Classes").select(1))
     assert "80 of 240 points are left" in texts(app) and "80 selected" in texts(app)
+    ran(control(app, "Colour by").set_value("Set"))
+    again = {name: app.query_params[name] for name in ("sets", "encoder", "method")}
+    classes = app.query_params["classes"]
+    assert app.query_params["colour"] in ("Set", ["Set"])
+    again |= {"classes": classes if isinstance(classes, str) else classes[0], "colour": "Set"}
+    app = drawn_until(
+        opened("explore", **{k: v if isinstance(v, str) else v[0] for k, v in again.items()}),
+        "80 of 240 points are left",
+    )
+    assert control(app, "Colour by").value == "Set"
 
 
 def test_numbers_tell_the_sets_apart_in_a_sentence(sets: None) -> None:

@@ -10,9 +10,9 @@ from typing import Self
 import streamlit as st
 
 from cdp.config.explore import PIXELS, ExploreConfig
-from cdp.config.fields import flat_of, quoted
+from cdp.config.fields import flat_of, quoted, split
 from cdp.errors import InputError
-from cdp.ui.kit.address import one_of
+from cdp.ui.kit.address import Param, any_text, one_of
 from cdp.ui.kit.ask import cost_of
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.form import Form, Group
@@ -24,10 +24,13 @@ VIEWS = ("Map", "Numbers", "Class pairs", "Keep a part")
 
 @dataclass
 class Explored(Settings[ExploreConfig]):
-    """drawn: the config of the last "Show"; view: of ``VIEWS``."""
+    """drawn: the config of the last "Show"; view: of ``VIEWS``; colour: by what the map is coloured,
+    "" for the class; only: names of the classes that its filter leaves, () for all."""
 
     drawn: ExploreConfig | None = None
     view: str = VIEWS[0]
+    colour: str = ""
+    only: tuple[str, ...] = ()
 
     def show(self) -> None:
         """Draw what the controls say; where they do not fit together, what is drawn stays."""
@@ -41,12 +44,22 @@ def _umap(flat: Mapping[str, object]) -> bool:
     return flat["method"] == "umap"
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(split(text)))[:MOST_NAMED]
+
+
+MOST_NAMED = 200
+"""Classes that an address names."""
 _FOLDED = ("dataset", "dims", "neighbors", "min_dist", "metric", "fit", "seed")
 FORM: Form[Explored] = Form(
     config=ExploreConfig,
     prefix="explore",
     state=Explored,
-    params=(one_of("view", VIEWS, VIEWS[0]),),
+    params=(
+        one_of("view", VIEWS, VIEWS[0]),
+        any_text("colour"),
+        Param("classes", (), _names, ",".join, attribute="only"),
+    ),
     groups=(Group("", ("sets", "encoder", "method", "points", *_FOLDED)),),
     when=dict.fromkeys(("neighbors", "min_dist", "metric"), _umap),
     folded=_FOLDED,
@@ -92,6 +105,7 @@ def close(settings: Explored) -> None:
     """Bring the address in line with what is drawn."""
     if settings.drawn is not None:
         drawn = Explored(FORM, flat_of(settings.drawn), view=settings.view)
+        drawn.colour, drawn.only = settings.colour, settings.only
         settings.address.write(to_link(drawn, always=("sets",)))
 
 
@@ -109,7 +123,8 @@ def draw_form(settings: Explored, choices: Choices) -> None:
 def _sets(settings: Explored, choices: Choices) -> None:
     def title(name: str) -> str:
         saved = choices.sets.get(name)
-        return f"{name} ({saved.count:,})" if saved else f"{name} (real)"
+        origin = "example" if name in choices.examples else "real"
+        return f"{name} ({saved.count:,})" if saved else f"{name} ({origin})"
 
     hint = "one to four sets"
     several(FORM.fields["sets"], settings, list(choices.explorable), title=title, placeholder=hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -19,6 +19,7 @@ from cdp.ui.components.chart import load_plotly
 from cdp.ui.components.map import MapEvent, card_of, embedding_map, load_thumbs
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore.data import closeup, embedding, map_key, point_scores, quality, thumbs
+from cdp.ui.explore.form import Explored
 from cdp.ui.explore.keep import take
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.images import difference, showable, sprite
@@ -33,8 +34,9 @@ PAGE, COLUMNS = 60, 12
 """Images of the selection shown at a time, and in a row."""
 
 
-def show(config: ExploreConfig) -> None:
-    """Map, strip, selection and detail; while something is on its way, what is there already."""
+def show(config: ExploreConfig, settings: Explored) -> None:
+    """Map, strip, selection and detail; while something is on its way, what is there already.
+    settings: what the address says of colour and classes."""
     pending = Waiting()
     points, drawn = embedding(config, pending)
     if points is None or drawn is None:
@@ -47,8 +49,8 @@ def show(config: ExploreConfig) -> None:
     trust = quality(config, pending) if ready else None
     pending.show("map")
     with st.container(horizontal=True, vertical_alignment="bottom", key="map_toolbar"):
-        colour, layout = _toolbar(points, scores)
-        mask = filtered(points, scores, map_key(drawn))
+        colour, layout = _toolbar(points, scores, settings)
+        mask = filtered(points, scores, map_key(drawn), settings)
     load_plotly()
     event = draw_map(points, drawn, scores, colour, layout, mask)
     _caption(points, drawn, config)
@@ -90,14 +92,23 @@ def _caption(points: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> 
     st.caption(" · ".join(parts) + "." + (later if drawn.method != wanted.method else ""))
 
 
-def _toolbar(points: Embedding, scores: PointScores | None) -> tuple[str, str]:
+def _toolbar(points: Embedding, scores: PointScores | None, settings: Explored) -> tuple[str, str]:
     """What colours mean, and whether sets lie over each other."""
     titles, layout = (scores.titles if scores else {}), OVERLAID
+    options = [CLASS, *([SET] if len(points.names) > 1 else []), *(scores.values if scores else ())]
+    # Scores come later than the points, and with them what a link may ask for.
+    key = f"explore_colour_{settings.turn}_{len(options)}"
+
+    def chosen() -> None:
+        settings.colour = "" if st.session_state[key] == CLASS else st.session_state[key]
+
     colour = st.selectbox(
         "Colour by",
-        [CLASS, *([SET] if len(points.names) > 1 else []), *(scores.values if scores else ())],
+        options,
+        options.index(settings.colour) if settings.colour in options else 0,
         format_func=lambda name: titles.get(name, name),
-        key="explore_colour",
+        key=key,
+        on_change=chosen,
         width=260,
     )
     if len(points.names) > 1 and points.coordinates.shape[1] == 2:
@@ -149,15 +160,40 @@ def draw_map(
     )
 
 
-def filtered(points: Embedding, scores: PointScores | None, key: str) -> np.ndarray:
+def _of_sets(points: Embedding, key: str) -> np.ndarray:
+    """Points of the chosen sets, (n,) bool; all where none is chosen."""
+    options = np.unique(points.which).tolist()
+    title = points.names.__getitem__
+    place = f"f_sets_{key}"
+    chosen = st.multiselect("Sets", options, key=place, format_func=title, placeholder="all")
+    return np.isin(points.which, chosen or options)
+
+
+def _of_classes(points: Embedding, key: str, settings: Explored) -> np.ndarray:
+    """Of the chosen classes, which the address tells by name."""
+    options = np.unique(points.label).tolist()
+    place = f"f_classes_{key}_{settings.turn}"
+
+    def keep() -> None:
+        settings.only = tuple(map(points.class_name, st.session_state[place]))
+
+    chosen = st.multiselect(
+        "Classes",
+        options,
+        [value for value in options if points.class_name(value) in settings.only],
+        key=place,
+        format_func=points.class_name,
+        on_change=keep,
+        placeholder="all",
+    )
+    return np.isin(points.label, chosen or options)
+
+
+def filtered(
+    points: Embedding, scores: PointScores | None, key: str, settings: Explored
+) -> np.ndarray:
     """The filters, and which points they leave, (n,) bool. They add up with the lasso."""
     mask = np.ones(len(points), bool)
-
-    def among(label: str, values: np.ndarray, title: Callable[[int], str]) -> None:
-        """Points of the chosen sets or classes; all where none is chosen."""
-        options, place = np.unique(values).tolist(), f"f_{label.lower()}_{key}"
-        chosen = st.multiselect(label, options, key=place, format_func=title, placeholder="all")
-        mask[~np.isin(values, chosen or options)] = False
 
     def between(label: str, values: np.ndarray, name: str) -> None:
         """Two boxes. Left alone they exclude nothing, not even a value that does not exist."""
@@ -178,8 +214,8 @@ def filtered(points: Embedding, scores: PointScores | None, key: str) -> np.ndar
         left, right = st.columns(2, gap="medium")
         with left:
             if len(points.names) > 1:
-                among("Sets", points.which, points.names.__getitem__)
-            among("Classes", points.label, points.class_name)
+                mask &= _of_sets(points, key)
+            mask &= _of_classes(points, key, settings)
             if scores and scores.values:
                 title, options = scores.titles.__getitem__, list(scores.values)
                 which = st.selectbox(

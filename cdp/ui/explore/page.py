@@ -17,7 +17,7 @@ from cdp.ui.kit.tables import views
 from cdp.ui.kit.words import plain, sentence_of
 
 _DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(
-    zip(VIEWS, (mapview.show, numbers.show, numbers.show_pairs, keep.show), strict=True)
+    zip(VIEWS[1:], (numbers.show, numbers.show_pairs, keep.show), strict=True)
 )
 
 
@@ -48,7 +48,10 @@ def view(settings: Explored, config: ExploreConfig) -> None:
     key = f"explore_view_{settings.turn}"
     views("View", dict(zip(VIEWS, VIEWS, strict=True)), settings.view, put, key=key)
     try:
-        _DRAW[settings.view](config)
+        if settings.view == VIEWS[0]:
+            mapview.show(config, settings)
+        else:
+            _DRAW[settings.view](config)
     except (CdpError, OSError) as error:
         st.error(plain(sentence_of(error)))
 
