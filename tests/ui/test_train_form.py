@@ -368,4 +368,4 @@ def test_seeds_that_share_the_machine_are_said_to_and_how_long_they_take_was_mea
     unknown = line(cost, 3, Share(2, 1))
     assert unknown.endswith("420.0 MB each; 5 to 8 min for all 3, 2 at a time")
     learn_rates((*crew._MEASURED, core_count()), **{"1": 0.3, "2": 0.2})
-    assert line(cost, 3, Share(2, 1)).endswith("; 3 to 5 min for all 3, 2 at a time")
+    assert line(cost, 3, Share(2, 1)).endswith("; 3 to 6 min for all 3, 2 at a time")
