@@ -42,9 +42,11 @@ try:
     chosen.run()
 finally:
     # Here, as a fresh server has painted its first page before what this needs is imported.
+    from cdp.ui.components.keyboard import keyboard
     from cdp.ui.components.menu import closing_menu
     from cdp.ui.kit.jobs import strip
 
     with jobs:
         strip()
     closing_menu()
+    keyboard()

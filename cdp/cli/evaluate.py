@@ -137,7 +137,7 @@ def _conclude(
     from cdp.results.reached import record
     from cdp.values.evaluation import OUTCOMES, REPORT, read_outcomes, read_report
 
-    run = waited(run_id, "images")
+    run = waited(run_id, "attacks on images")
     if run.state != "finished" and as_json:
         print_json(record(run))
     require_finished(run)

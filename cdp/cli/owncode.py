@@ -67,7 +67,7 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     logging.getLogger("cdp").setLevel(logging.INFO)
     earlier = signal.signal(signal.SIGINT, lambda *_: (folder / STOP).touch())
     over = threading.Event()
-    watcher = threading.Thread(target=follow, args=(run_id, "images", over), daemon=True)
+    watcher = threading.Thread(target=follow, args=(run_id, "attacks on images", over), daemon=True)
     watcher.start()
     try:
         worker.main(folder, {"evaluate": task.running(partial(evaluate, net=net))})

@@ -189,7 +189,8 @@ class _EvaluationSitting:
 
     def _progress(self) -> None:
         meter = self.meter
-        self.session.progress(meter.done, meter.count, seconds_left=meter.seconds_left())
+        unit, left = "attacks on images", meter.seconds_left()
+        self.session.progress(meter.done, meter.count, unit=unit, seconds_left=left)
 
     def _stage(self, sentence: str) -> None:
         self.session.notice(sentence)

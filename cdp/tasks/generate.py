@@ -108,16 +108,17 @@ def generate(
     return {"set": finished.name, "images": len(finished)}
 
 
-def discard(name: str, config: GenerateConfig, target: Path) -> None:
+def discard(name: str, config: GenerateConfig, target: Path) -> tuple[Path, Path] | None:
     """Move what this run had generated into ``target``, unless somebody goes on with it."""
     partial = paths.sets_dir() / f".{name}.partial"
     if not partial.is_dir():
-        return
+        return None
     try:
         with FileLock(partial / "lock", timeout=0):
             shutil.move(partial, target / "partial")
     except Timeout:
-        return
+        return None
+    return partial, target / "partial"
 
 
 def generate_set(

@@ -22,7 +22,7 @@ from cdp.config.knobs import Frozen
 from cdp.data.limits import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
-from cdp.files.atomic import new_folder, read_json, write_json
+from cdp.files.atomic import new_folder, read_json, refuse_existing, write_json
 from cdp.work.launchers import LAUNCHERS, PROCESS, chosen, launcher_of, process_of
 from cdp.work.records import (
     CONFIG,
@@ -46,6 +46,8 @@ GRACE_SECONDS = 4.0
 """A run that has not stopped by itself after this long is killed, so that every stop is over within
 5 seconds."""
 
+MOVED = "moved.json"
+"""In the trash: where what a run left unfinished elsewhere was, and where it lies now."""
 CLOSED = "closed"
 """A file of a run at work that takes up no settings any more."""
 WORKER = (sys.executable, "-m", "cdp.tasks.worker")
@@ -217,8 +219,25 @@ def delete(run_id: str) -> Path:
         target = trash_dir() / f"run-{run_id}"
         shutil.move(run.folder, target)
         if run.state != "finished" and run.config is not None:
-            TASKS[run.kind].discard(run.name, run.config, target)
+            moved = TASKS[run.kind].discard(run.name, run.config, target)
+            if moved is not None:
+                write_json(target / MOVED, dict(zip(("from", "to"), map(str, moved), strict=True)))
     return target
+
+
+def undelete(run_id: str) -> None:
+    """Take a run out of the trash again, with what it left unfinished elsewhere. Raises InputError
+    where it is not there any more, or its place is taken."""
+    with _launching():
+        source, folder = trash_dir() / f"run-{run_id}", paths.runs_dir() / run_id
+        if source.parent != trash_dir() or not source.is_dir():
+            raise InputError(f"run {run_id[:80]!r} is not in the trash any more")
+        refuse_existing(folder)
+        moved = read_json(source / MOVED)
+        if moved and Path(moved["to"]).exists() and not Path(moved["from"]).exists():
+            shutil.move(moved["to"], moved["from"])
+        (source / MOVED).unlink(missing_ok=True)
+        shutil.move(source, folder)
 
 
 @contextlib.contextmanager

@@ -140,3 +140,30 @@ def test_a_second_tab_waits_until_the_first_is_cancelled_which_keeps_what_is_don
     expect(page.get_by_role("button", name=re.compile("^Guided, image 16")).first).to_be_attached()
     wait_done(second)
     expect(second.get_by_text(re.compile(r"^4 images in"))).to_be_visible()
+
+
+def test_by_keyboard_generate_is_three_keys_away_and_focus_follows_to_the_result(
+    fresh: Server, page: Page
+) -> None:
+    open_page(page, fresh, "/generate?count=16&batch=16&steps=4&seed=5")
+    skip = page.get_by_text("Skip to the main button")
+    expect(skip).to_be_attached()
+    page.keyboard.press("Tab")
+    expect(skip).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(generate_button(page)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Result")).to_be_focused()
+    wait_done(page)
+
+
+def test_a_generation_is_there_again_after_a_reload_and_in_another_tab(
+    done: Page, context: BrowserContext
+) -> None:
+    done.reload()
+    wait_done(done)
+    expect(done.get_by_text(re.compile(r"^20 images in .* s, seed 3$"))).to_be_visible()
+    other = context.new_page()
+    other.goto(done.url)
+    wait_done(other)
+    expect(other.get_by_text(re.compile(r"^20 images in .* s, seed 3$"))).to_be_visible()

@@ -76,17 +76,34 @@ def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
 
 def test_a_model_of_ones_own_code_is_left_out_of_a_link() -> None:
     held = from_link(FORM, {"model": "code:os:system"})
-    settle(held, {}, [])
+    settle(held, {}, [], [])
     assert "from the command line only" in held.notes[0] and held.flat == PLAIN
 
 
 def test_the_first_model_on_offer_is_chosen_where_none_is() -> None:
     held = from_link(FORM, {})
-    settle(held, {"run:a": "a", "b": "b"}, [])
+    settle(held, {"run:a": "a", "b": "b"}, [], [])
     assert held.config() == EvaluateConfig(model="run:a")
     other = from_link(FORM, {"model": "b"})
-    settle(other, {"run:a": "a", "b": "b"}, [])
+    settle(other, {"run:a": "a", "b": "b"}, [], [])
     assert other.flat["model"] == "b"
+
+
+def test_a_finished_training_is_chosen_before_one_that_has_just_begun() -> None:
+    train_run("done", state="finished", created=1.0)
+    train_run("begun", state="running", created=2.0)
+    held = from_link(FORM, {})
+    settle(held, {"run:begun": "begun", "run:done": "done", "b": "b"}, [], list_runs())
+    assert held.flat["model"] == "run:done"
+
+
+def test_a_link_to_a_report_brings_its_model() -> None:
+    write_evaluation("old", report(), created=1.0)
+    (run,) = list_runs()
+    assert isinstance(run.config, EvaluateConfig)
+    held = from_link(FORM, {"report": "old"})
+    settle(held, {"first": "first", run.config.model: "its own"}, [run], [])
+    assert held.flat["model"] == run.config.model
 
 
 def test_a_report_that_is_gone_is_named_where_a_link_named_it_and_the_newest_finished_one_shows() -> (
@@ -98,12 +115,12 @@ def test_a_report_that_is_gone_is_named_where_a_link_named_it_and_the_newest_fin
     runs = list_runs()
     held = from_link(FORM, {"report": "gone"})
     held.fresh = True
-    settle(held, {}, runs)
+    settle(held, {}, runs, [])
     assert held.notes == ["report: 'gone' is not here."]
     shown = shown_run(held, runs)
     assert shown is not None and shown.id == "new"
     later = EvaluationPage(FORM, dict(PLAIN), report="gone")
-    settle(later, {}, runs)
+    settle(later, {}, runs, [])
     assert (later.notes, later.report) == ([], "")
     assert shown_run(held, []) is None
 

@@ -17,7 +17,7 @@ from cdp.work.records import CONFIG, list_runs
 from cdp.work.slots import core_count
 from tests.ui.pages import address, control, ran, texts
 from tests.ui.train_app import launched, page, save
-from tests.ui.train_runs import QUICK
+from tests.ui.train_runs import QUICK, train_run
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -84,13 +84,11 @@ def test_one_run_and_seeds_where_the_user_gave_slots_take_all_of_the_machine(
         assert "share" not in (read_json(run.folder / CONFIG) or {})
 
 
-def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_they_were_run() -> (
-    None
-):
+def test_the_same_settings_again_get_a_name_of_their_own() -> None:
     app = page()
     assert len(launched(app)) == 1
     ran(app)
-    assert "has these very settings" in texts(app)
+    assert "has these very settings" not in texts(app)  # its own row tells
     assert sorted(run.name for run in launched(app)) == [
         automatic_name(QUICK),
         f"{automatic_name(QUICK)}-2",
@@ -180,6 +178,13 @@ def test_a_fraction_is_asked_for_only_with_synthetic_sets_and_only_sets_that_fit
     assert f"{QUICK.batch // 2} of {QUICK.batch} images in every batch" in texts(app)
     (run,) = launched(app)
     assert (run.config.synthetic, run.config.fraction) == (("fits",), 0.5)
+
+
+def test_settings_of_a_finished_run_are_said_to_give_the_same_numbers() -> None:
+    train_run("one", config=QUICK, state="stopped")
+    assert "has these very settings" not in texts(page())
+    train_run("two", config=QUICK, state="finished")
+    assert "has these very settings: another run gives the same" in texts(page())
 
 
 def test_a_small_set_is_warned_of_with_a_button_that_makes_a_larger_one_like_it(

@@ -13,7 +13,7 @@ from cdp import paths
 from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError
 from cdp.files.atomic import write_json
-from cdp.work.launch import Share, _options, delete, launch, resume, stop
+from cdp.work.launch import Share, _options, delete, launch, resume, stop, undelete
 from cdp.work.launchers import LAUNCHERS
 from cdp.work.records import CONFIG as CONFIG_FILE
 from cdp.work.records import STATUS, get_run, list_runs, log_tail
@@ -123,6 +123,13 @@ def test_deleting_moves_the_run_and_its_unfinished_images_to_the_trash(
     assert (target / "partial" / "image.npy").exists()
     assert list_runs() == []
     assert list((home / "sets").iterdir()) == []
+    undelete(run_id)
+    assert [run.id for run in list_runs()] == [run_id]
+    assert (home / "sets" / ".night.partial" / "image.npy").exists()
+    assert not target.exists()
+    for wrong in (run_id, "../sets", ""):
+        with pytest.raises(InputError, match="not in the trash"):
+            undelete(wrong)
 
 
 def test_deleting_a_finished_run_leaves_its_set(home: Path) -> None:

@@ -179,16 +179,20 @@ def left_at(target: Path) -> tuple[int, list[float]]:
     return int(state.get("step", 0)), [] if losses is None else losses.tolist()
 
 
-def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path) -> None:
+def discard(
+    name: str, config: PretrainConfig | EncoderConfig, target: Path
+) -> tuple[Path, Path] | None:
     """Move the checkpoint of this run's own unfinished training into ``target``."""
     folder = training_folder(_folder(config))
     try:
         begun_with = settings_of(read_json(folder / "config.json"))
         own = begun_with == settings_of(config.model_dump(mode="json"))
     except InputError:
-        return
-    if own:
-        shutil.move(folder, target / "training")
+        return None
+    if not own:
+        return None
+    shutil.move(folder, target / "training")
+    return folder, target / "training"
 
 
 def _drive(

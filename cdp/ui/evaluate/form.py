@@ -191,8 +191,14 @@ def subject_of(settings: EvaluationPage, choices: Choices) -> Subject:
         return Subject(facts, wrong, misused=f"dataset: {sentence(error)}")
 
 
-def settle(settings: EvaluationPage, models: Mapping[str, str], evaluations: Sequence[Run]) -> None:
-    """Choose the first model where none is, and what is shown where a link leaves it open or names
+def settle(
+    settings: EvaluationPage,
+    models: Mapping[str, str],
+    evaluations: Sequence[Run],
+    trainings: Sequence[Run],
+) -> None:
+    """Choose a model where none is: that of the report that is open, else the newest finished
+    training, else the first on offer. Choose what is shown where a link leaves it open or names
     what is gone, which is said. evaluations: newest first."""
     flat = settings.flat
     if flat["model"].startswith(CODE):
@@ -211,7 +217,16 @@ def settle(settings: EvaluationPage, models: Mapping[str, str], evaluations: Seq
         )
         settings.report = next(of_model, "")
     if not flat["model"] and models:
-        flat["model"] = settings.start["model"] = next(iter(models))
+        opened = shown_run(settings, evaluations) if settings.report else None
+        finished = (f"{RUN}{run.id}" for run in trainings if run.state == "finished")
+        wanted = [model_of(opened), *finished, *models]
+        flat["model"] = settings.start["model"] = next(name for name in wanted if name in models)
+
+
+def model_of(run: Run | None) -> str:
+    """What an evaluation is of; "" where that cannot be told."""
+    config = run.config if run is not None else None
+    return config.model if isinstance(config, EvaluateConfig) else ""
 
 
 def shown_run(settings: EvaluationPage, evaluations: Sequence[Run]) -> Run | None:

@@ -43,7 +43,7 @@ def evaluate_page() -> None:
     trainings, evaluations = of_kind(runs, "train"), of_kind(runs, "evaluate")
     models = models_on_offer(trainings, choices)
     settings = FORM.open()
-    settle(settings, models, evaluations)
+    settle(settings, models, evaluations, trainings)
     warned(settings.notes)
     subject, pace = subject_of(settings, choices), Pace(evaluations)
     left, right = st.columns([4, 11], gap="large")

@@ -19,7 +19,7 @@ from cdp.results.history import history_of
 from cdp.results.reached import share, whole
 from cdp.results.signs import model_sign
 from cdp.statistics.shares import share_interval
-from cdp.ui.evaluate.form import EvaluationPage, shown_run
+from cdp.ui.evaluate.form import EvaluationPage, model_of, shown_run
 from cdp.ui.evaluate.report import report_of, show_report
 from cdp.ui.kit.markup import Html, heading, joined, line, mark, row, tag
 from cdp.ui.kit.runlist import (
@@ -83,6 +83,13 @@ def list_of_evaluations(settings: EvaluationPage, runs: Sequence[Run]) -> None:
             st.button("Show", key=f"show-{run.id}", on_click=choose, help="Above the list.")
 
     run_list(RUNS, runs, opened, draw, show)
+
+
+def _open(settings: EvaluationPage, run: Run) -> None:
+    """Show its report, with its model on the form."""
+    settings.report = run.id
+    if (model := model_of(run)) and model != settings.flat["model"]:
+        settings.replace({"model": model})
 
 
 def bounds(run: Run) -> list[Bound]:

@@ -3,6 +3,7 @@ buttons that stop, resume and remove it, why it ended, and its log."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,7 +40,7 @@ ENDED = {
     "failed": "Resume tries again",
 }
 """What a run that is over needs to go on; where from comes after it."""
-PLACE = "runs"
+PLACE, _REMOVED = "runs", "run_removed"
 """Of what a button led to."""
 FILTERED_FROM = 5
 """Runs from which a list can be filtered."""
@@ -204,10 +205,11 @@ def buttons(run: Run, saved: str, *, removable: bool = True) -> None:
         kept = f"Keeps the last {saved}; the run can be resumed."
         press("Stop", partial(launch.stop, run.id), kept, disabled=run.state == "stopping")
         return
-    if resumable(run):
-        press("Resume", partial(launch.resume, run.id), f"Continues from the last {saved}.")
+    # Resume comes last, where Stop was: a second click on the same spot loses nothing.
     if removable:
         press("Remove", partial(_remove, run), "Moves the run to the trash.", type="tertiary")
+    if resumable(run):
+        press("Resume", partial(launch.resume, run.id), f"Continues from the last {saved}.")
 
 
 def resumable(run: Run) -> bool:
@@ -247,10 +249,12 @@ def not_ready(wrong: str, *, fit: bool = True) -> None:
 
 
 def same_settings(runs: Sequence[Run], config: Frozen) -> None:
-    """Say which of the runs has these settings already."""
-    if same := next((run for run in runs if run.config == config), None):
-        more = "another run gives the same numbers"
-        st.caption(plain(f"{same.name} ({same.state}) has these very settings: {more}."))
+    """Say which finished run has these settings already; of one that moves its own row tells."""
+    same = (run.name for run in runs if run.state == "finished" and run.config == config)
+    with steady():
+        if name := next(same, ""):
+            more = "another run gives the same numbers"
+            st.caption(plain(f"{name} has these very settings: {more}."))
 
 
 def use_settings(run_id: str, use: Callable[[], None]) -> None:
@@ -271,12 +275,25 @@ def act(action: Callable[[], object], failed: str = "") -> None:
 
 
 def said() -> None:
-    """Show for a while what the last button led to."""
-    tell(PLACE, seconds=SAID_SECONDS)
+    """Show for a while what the last button led to, and after a removal the way back."""
+    with steady():
+        tell(PLACE, seconds=SAID_SECONDS)
+        removed, since = st.session_state.get(_REMOVED, ("", 0.0))
+        if removed and time.monotonic() - since < SAID_SECONDS:
+            undo = partial(_undo, removed)
+            st.button("Undo", key=f"undo-{removed}", on_click=act, args=(undo,))
 
 
 def _remove(run: Run) -> str:
-    return f"Run {run.name} was moved to {launch.delete(run.id)}."
+    where = launch.delete(run.id)
+    st.session_state[_REMOVED] = run.id, time.monotonic()
+    return f"Run {run.name} was moved to {where}."
+
+
+def _undo(run_id: str) -> str:
+    st.session_state.pop(_REMOVED, None)
+    launch.undelete(run_id)
+    return "The run is back."
 
 
 def log_fold(run: Run) -> None:
