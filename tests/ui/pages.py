@@ -62,7 +62,7 @@ def control(app: AppTest, label: str) -> Any:
         *("text_area", "slider", "select_slider", "toggle"),
     )
     every = [box for kind in boxes for box in app.get(kind)]
-    exact = [box for box in every if box.label.split(" :")[0] == label]
+    exact = [box for box in every if box.label.split(" (")[0] == label]
     return (exact or [box for box in every if box.label.startswith(label)])[0]
 
 

@@ -45,7 +45,10 @@ def test_a_tick_adds_the_runs_of_a_line_and_taking_it_away_leaves_all_others() -
     held.pick(LINES, [0, 1], [0])
     assert held.chosen == ("hidden", "a0", "a1")
     held.pick(LINES, [0], [])
-    assert held.chosen == ("hidden",)
+    assert (held.chosen, held.picks) == (("hidden",), 3)
+    # The table repeats what it was given: no hand did that, and the list keeps its focus.
+    held.pick(LINES, [1], [1])
+    assert (held.chosen, held.picks) == (("hidden",), 3)
 
 
 @given(st.lists(st.sets(st.integers(0, 2)), max_size=6))

@@ -124,13 +124,11 @@ def test_another_report_is_shown_by_its_button_and_told_by_the_address() -> None
     write_evaluation("one", report(robust=0.4), created=1.0)
     write_evaluation("two", report(robust=0.6), created=2.0)
     app = page()
-    assert "60.0 %</div>" in texts(app)
     assert [button.key for button in app.button if str(button.key).startswith("show-")] == [
         "show-one"
     ]
     ran(app.button(key="show-one").click())
     assert address(app)["report"] == "one"
-    assert "40.0 %</div>" in texts(app)
     assert [button.key for button in app.button if str(button.key).startswith("show-")] == [
         "show-two"
     ]

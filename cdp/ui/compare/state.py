@@ -111,8 +111,9 @@ class ComparisonPage(CurveLook):
         old, new = set(before), set(now)
         gone = {item for line in old - new for item in lines[line]}
         added = [item for line in sorted(new - old) for item in lines[line]]
-        self.choose([*(item for item in self.chosen if item not in gone), *added])
-        self.picks += 1
+        if old != new:  # the table also reports marks that it was given
+            self.choose([*(item for item in self.chosen if item not in gone), *added])
+            self.picks += 1
 
     def clear(self) -> None:
         """Choose none."""
