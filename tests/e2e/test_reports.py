@@ -45,7 +45,7 @@ def compared() -> str:
     )
 
 
-@pytest.mark.parametrize(("make", "plots"), [(evaluation, 5), (compared, 7)])
+@pytest.mark.parametrize(("make", "plots"), [(evaluation, 5), (compared, 8)])
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_a_report_draws_all_its_plots_offline(
     browser: Browser, tmp_path: Path, make: Callable[[], str], plots: int, scheme: str, width: int
