@@ -32,7 +32,7 @@ from cdp.values.types import ArmReport, Frame, Interval, LiveResult
 
 MAX_POINTS = 500
 TICKS = 5
-TITLES = ("Contrastive loss", "Size of the push", "Separation of the classes")
+TITLES = ("Contrastive loss", "Size of the push", "Separation")
 UNITS = ("loss [nats]", "guidance / noise", "between / within")
 
 
