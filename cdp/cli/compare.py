@@ -84,7 +84,7 @@ def leaderboard(as_json: AsJson = False) -> None:
 
     every = boards(run_rows())
     text = "\n\n".join(map(_board_text, every)) or (
-        "No training is evaluated yet: python -m cdp evaluate --help"
+        "No training is evaluated yet: python -m cdp evaluate RUN"
     )
     answer(text, {"boards": [board_json(board) for board in every]}, as_json=as_json)
 

@@ -50,6 +50,8 @@ UNIFIED = 4
 MINUTES, HOURS = 60.0, 3600.0
 TALL_PX, LOW_PX, GAP_PX, BOTTOM_PX, TITLE_PX = 240, 110, 56, 50, 44
 MAX_POINTS = 500
+PLAIN = ",~r"
+"""How ticks are written, on log axes too: 0.05, 2, 1,000, not 50m, and never 2 for 0.02."""
 BEST_PX = 13
 MARKERS = 12
 """Markers drawn on a curve; they tell curves apart, and points are found by hovering."""
@@ -337,13 +339,14 @@ def _layout(panels: Sequence[_Panel], look: Look, x_title: str, x_key: str) -> d
             "domain": [max(0.0, (top - height) / inner), top / inner],
             "title": _axis_title(panel.unit),
             "type": "log" if panel.log else "linear",
+            "tickformat": PLAIN,
             "nticks": 6 if panel.tall else 4,
             "uirevision": f"{panel.key} {panel.log}",
             "rangemode": "tozero" if panel.from_zero else "normal",
             "spikesnap": "cursor",
         }
         across: dict[str, Any] = {"type": "log" if look.log_x else "linear", "uirevision": x_key}
-        across |= {"showticklabels": last, "nticks": 8, "tickformat": ",~r"}
+        across |= {"showticklabels": last, "nticks": 8, "tickformat": PLAIN}
         across |= {"matches": "x"} if row else {}
         across |= {"title": _axis_title(x_title + ", log" * look.log_x)} if last else {}
         layout[layout_name("x", row)] |= hair | across

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from cdp.config.fields import fields_of
-from cdp.config.knobs import Frozen
 from cdp.work.failures import sentence
+
+if TYPE_CHECKING:
+    from cdp.config.knobs import Frozen
 
 
 def plain(text: str) -> str:
@@ -33,6 +35,8 @@ def split_verdict(verdict: str) -> tuple[str, str]:
 def with_label(message: str, config: type[Frozen]) -> str:
     """An error that begins with the name of a setting, as the command line has it, with what stands
     over its control in place of that: "Attack budget: ..." of "epsilon: ..."."""
+    from cdp.config.fields import fields_of  # pydantic: home is painted without it
+
     name, colon, rest = message.removeprefix("settings: ").partition(": ")
     field = fields_of(config).get(name)
     return f"{field.label}: {rest}" if field and colon else message.removeprefix("settings: ")
