@@ -103,7 +103,9 @@ def take_away(job: Job) -> None:
         stem = name_like(automatic_name(config))
         key = f"name_{job.id}_{arm}"
         # Once for each arm: the field keeps its text when that name is taken by the first save.
-        name = st.session_state.setdefault(f"free_{key}", unique_name(config))
+        if f"free_{key}" not in st.session_state:
+            st.session_state[f"free_{key}"] = unique_name(config)
+        name = st.session_state[f"free_{key}"]
         st.text_input("Name of the sample set", name, key=key, max_chars=MAX_LENGTH, width=340)
 
         def save(given: str = "") -> str:
