@@ -102,11 +102,13 @@ def take_away(job: Job) -> None:
         config, image = arm_of(job, result, guided=arm == "Guided")
         stem = name_like(automatic_name(config))
         key = f"name_{job.id}_{arm}"
-        # Once for each arm: the field keeps its text when that name is taken by the first save.
-        if f"free_{key}" not in st.session_state:
-            st.session_state[f"free_{key}"] = unique_name(config)
-        name = st.session_state[f"free_{key}"]
-        st.text_input("Name of the sample set", name, key=key, max_chars=MAX_LENGTH, width=340)
+        st.text_input(
+            "Name of the sample set",
+            _first_name(config, key),
+            key=key,
+            max_chars=MAX_LENGTH,
+            width=340,
+        )
 
         def save(given: str = "") -> str:
             """Under a name, else the one that stands in the field at the click."""
@@ -144,6 +146,14 @@ def take_away(job: Job) -> None:
                 key="png",
                 help="Holds all settings: drop it on this page to restore them.",
             )
+
+
+def _first_name(config: GenerateConfig, key: str) -> str:
+    """A unique name, looked for once for each arm: the field keeps it when a save has taken it."""
+    place = f"free_{key}"
+    if place not in st.session_state:
+        st.session_state[place] = unique_name(config)
+    return str(st.session_state[place])
 
 
 def _offer_labels(job: Job) -> None:
