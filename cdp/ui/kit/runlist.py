@@ -4,20 +4,22 @@ buttons that stop, resume and remove it, why it ended, and its log."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from cdp.config.fields import fields_of, flat_of
 from cdp.config.knobs import Frozen
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.frame import steady
 from cdp.ui.kit.markup import ACCENT, Html, bar
 from cdp.ui.kit.tables import fold
 from cdp.ui.kit.words import plain, sentence_of
-from cdp.values.text import done_text, duration
+from cdp.values.naming import common_name
+from cdp.values.text import counted, done_text, duration
 from cdp.work import launch
 from cdp.work.records import RESUMABLE, Run, list_runs, log_tail
 
@@ -45,6 +47,8 @@ PLACE, _REMOVED = "runs", "run_removed"
 FILTERED_FROM = 5
 """Runs from which a list can be filtered."""
 LOG_BYTES = 8192
+NEWEST = "Newest first"
+MOST_DIFFERING = 4
 OVER = "#777b80"
 
 
@@ -52,8 +56,10 @@ OVER = "#777b80"
 class RunList:
     """How a page lists its runs. kind: of the runs; title: above the list; saved: what a stopped
     run is resumed from; hint: in the empty filter; facts: a run's settings in short, which the
-    filter searches too; size: runs listed at a time; runs: in place of all of the kind; removable:
-    whether a run that is over can be removed."""
+    filter searches too; size: rows listed at a time; runs: in place of all of the kind; removable:
+    whether a run that is over can be removed; group: what runs have in common that are folded into
+    one row, such as the seeds of one setting; together: what is said of them; orders: by what the
+    list can be sorted, beside its age."""
 
     kind: str
     title: str
@@ -63,6 +69,9 @@ class RunList:
     size: int = 8
     runs: Callable[[], Sequence[Run]] | None = None
     removable: Callable[[Run], bool] = lambda run: True
+    group: Callable[[Run], str] = lambda run: run.id
+    together: Callable[[Sequence[Run]], str] = lambda runs: ""
+    orders: Mapping[str, Callable[[Run], Any]] = field(default_factory=dict)
 
     def now(self) -> Sequence[Run]:
         """The runs as they are, newest first."""
@@ -80,11 +89,13 @@ def run_list(
     picked: Callable[[Sequence[Run]], T],
     row: Callable[[Run, T], object],
     more: Callable[[Run, T], object] = lambda run, now: None,
+    lead: Callable[[Sequence[Run], T], object] = lambda group, now: None,
 ) -> None:
     """The runs, newest first; polls files while one of them moves, and draws the whole page anew
     once other runs move or ``picked`` of them is another.
 
-    row: draws one run beside its buttons; more: draws further buttons. Where no run is, only what
+    row: draws one run beside its buttons; more: draws further buttons; lead: draws what stands
+    before a group that is folded into one row. Where no run is, only what
     the last button led to.
     """
     with steady():
@@ -93,7 +104,8 @@ def run_list(
             return
         going = moving(runs)
         seconds = POLL_SECONDS if going else None
-        st.fragment(_draw_list, run_every=seconds)(of, picked, row, more, going, picked(runs))
+        draw = st.fragment(_draw_list, run_every=seconds)
+        draw(of, picked, row, more, lead, going, picked(runs))
 
 
 def _draw_list(
@@ -101,6 +113,7 @@ def _draw_list(
     picked: Callable[[Sequence[Run]], T],
     row: Callable[[Run, T], object],
     more: Callable[[Run, T], object],
+    lead: Callable[[Sequence[Run], T], object],
     going: frozenset[str],
     before: T,
 ) -> None:
@@ -111,14 +124,87 @@ def _draw_list(
     if of.title:
         st.subheader(of.title, anchor=False)
     said()
-    with st.container(key=f"{of.kind}_runs", gap="small"):
-        for run in _paged(_filtered(runs, of), of):
-            key = f"{of.kind}-run-{run.id}"
-            with st.container(horizontal=True, border=True, gap="small", key=key):
-                row(run, now)
-                with st.container(horizontal=True, gap="small", width="content"):
-                    more(run, now)
-                    buttons(run, of.saved, removable=of.removable(run))
+    with st.container(key=f"{of.kind}_runs", gap=None):
+        listed = _ordered(_filtered(runs, of), of)
+        folded = len(listed) > of.size  # a short list shows every run
+        groups = grouped(listed, of.group) if folded else [[run] for run in listed]
+        for group in _paged(groups, of):
+            if len(group) > 1:
+                _draw_group(of, group, now, row, more, lead)
+            else:
+                _draw_run(of, group[0], now, row, more)
+
+
+def _draw_group(
+    of: RunList,
+    group: Sequence[Run],
+    now: T,
+    row: Callable[[Run, T], object],
+    more: Callable[[Run, T], object],
+    lead: Callable[[Sequence[Run], T], object],
+) -> None:
+    """Seeds of one setting in one row, each a click away."""
+    key = f"{of.kind}-group-{group[0].id}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=key):
+        lead(group, now)
+        name, seeds = common_name([run.name for run in group]), counted(len(group), "seed")
+        text = " · ".join(part for part in (name, seeds, of.together(group)) if part)
+        with st.expander(plain(text), key=f"{key}-fold"):
+            for run in group:
+                _draw_run(of, run, now, row, more)
+
+
+def _draw_run(
+    of: RunList, run: Run, now: T, row: Callable[[Run, T], object], more: Callable[[Run, T], object]
+) -> None:
+    key = f"{of.kind}-run-{run.id}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=key):
+        row(run, now)
+        with st.container(horizontal=True, gap="small", width="content"):
+            more(run, now)
+            buttons(run, of.saved, removable=of.removable(run))
+
+
+def grouped(runs: Sequence[Run], group: Callable[[Run], str]) -> list[list[Run]]:
+    """Runs of the same group together, where its first one stands. One that moves stands alone, in
+    sight."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(group(run) if run.over else run.id, []).append(run)
+    return list(groups.values())
+
+
+def differing(runs: Sequence[Run], config: type[Frozen]) -> dict[str, str]:
+    """By run the settings that are not the same in all of these, "beta 12 · 300 real images", at
+    most ``MOST_DIFFERING``; "" where there is nothing to compare with."""
+    known = {run.id: flat_of(run.config) for run in runs if isinstance(run.config, config)}
+    fields = {
+        name: f for name, f in fields_of(config).items() if name not in ("seed", "subset_seed")
+    }
+    if len(known) < 2:
+        return {}
+    several = [name for name in fields if len({str(flat[name]) for flat in known.values()}) > 1]
+    return {
+        run_id: " · ".join(
+            f"{fields[name].label.lower()} {fields[name].title(flat[name])}"
+            for name in several[:MOST_DIFFERING]
+        )
+        for run_id, flat in known.items()
+    }
+
+
+def _ordered(runs: Sequence[Run], of: RunList) -> list[Run]:
+    """By what was chosen; newest first where nothing was, or where there are too few to choose."""
+    if len(runs) < FILTERED_FROM or not of.orders:
+        return list(runs)
+    order = st.selectbox(
+        "Order",
+        [NEWEST, *of.orders],
+        key=f"{of.kind}_order",
+        label_visibility="collapsed",
+        width=200,
+    )
+    return sorted(runs, key=of.orders[order]) if order in of.orders else list(runs)
 
 
 def matching(runs: Sequence[Run], text: str, facts: Callable[[Run], str]) -> list[Run]:
@@ -144,13 +230,13 @@ def _filtered(runs: Sequence[Run], of: RunList) -> list[Run]:
     return fitting
 
 
-def _paged(runs: Sequence[Run], of: RunList) -> Sequence[Run]:
-    pages = -(-len(runs) // of.size)
+def _paged(groups: list[list[Run]], of: RunList) -> list[list[Run]]:
+    pages = -(-len(groups) // of.size)
     if pages < 2:
-        return runs
+        return groups
     page = st.pagination(pages, key=f"{of.kind}_page_{pages}")
-    st.caption(f"{len(runs):,} {of.title.lower()}, newest first")
-    return runs[of.size * (page - 1) : of.size * page]
+    st.caption(f"{sum(map(len, groups)):,} {of.title.lower()}")
+    return groups[of.size * (page - 1) : of.size * page]
 
 
 def run_bar(run: Run, color: str = ACCENT) -> Html:

@@ -13,12 +13,15 @@ from cdp.config.titles import TITLES
 from cdp.config.train import TrainConfig, set_title
 from cdp.figures.palette import Sign
 from cdp.results.reached import Reached, reached_of
+from cdp.results.rows import group_of
 from cdp.results.signs import run_signs
+from cdp.statistics.significance import mean_interval
 from cdp.ui.kit.markup import Html, joined, mark, row
-from cdp.ui.kit.runlist import RunList, run_bar, run_list, state_line
+from cdp.ui.kit.runlist import RunList, differing, run_bar, run_list, state_line
 from cdp.ui.kit.words import plain
 from cdp.ui.train.form import MOST_WATCHED, Training
-from cdp.values.text import at_step, share_text
+from cdp.values.naming import common_name
+from cdp.values.text import at_step, share_text, share_with_bounds
 from cdp.work.records import Run
 
 
@@ -30,11 +33,46 @@ def list_of_runs(settings: Training, runs: Sequence[Run]) -> None:
         signs.update(run_signs([run for run in listed if run.id not in signs]))
         return watching(settings.watched, listed)
 
+    differ = differing(runs, TrainConfig)
+
     def draw(run: Run, ids: tuple[str, ...]) -> None:
         _tick(run, settings, ids)
-        st.html(row_html(run, reached_of(run), signs[run.id]), width="stretch")
+        seed = f"seed {run.config.seed}" if isinstance(run.config, TrainConfig) else ""
+        # The settings in short where nothing differs, so that a single run says what it is.
+        small = f"{differ[run.id]} · {seed}" if differ.get(run.id) else ""
+        st.html(row_html(run, reached_of(run), signs[run.id], small), width="stretch")
 
-    run_list(RUNS, runs, watched, draw)
+    def lead(group: Sequence[Run], ids: tuple[str, ...]) -> None:
+        _tick_all(group, settings, ids)
+
+    run_list(RUNS, runs, watched, draw, lead=lead)
+
+
+def _tick_all(group: Sequence[Run], settings: Training, watched: Sequence[str]) -> None:
+    """Whether the curves show all seeds of a group."""
+    own = [run.id for run in group]
+    all_on = set(own) <= set(watched)
+    key = f"watch-group-{own[0]}-{len(own)}-{all_on}"
+
+    def ticked() -> None:
+        others = [other for other in watched if other not in own]
+        settings.watch([*others, *own] if st.session_state[key] else others)
+
+    st.checkbox(
+        f"Watch all seeds of {plain(common_name([run.name for run in group]))}",
+        all_on,
+        key=key,
+        on_change=ticked,
+        label_visibility="collapsed",
+    )
+
+
+def robust_together(group: Sequence[Run]) -> str:
+    """Best robust accuracy on validation images: the mean over seeds with its interval."""
+    best = [now.best_robust for run in group if (now := reached_of(run)).best_robust is not None]
+    if len(best) < 2:
+        return ""
+    return f"robust {share_with_bounds(mean_interval([b for b in best if b is not None]))}"
 
 
 def _tick(run: Run, settings: Training, watched: Sequence[str]) -> None:
@@ -90,14 +128,14 @@ def facts(config: Any) -> str:
     return " · ".join([*parts, f"seed {config.seed}"])
 
 
-def row_html(run: Run, now: Reached, sign: Sign) -> Html:
-    """One run: its name, where it stands, what it is."""
+def row_html(run: Run, now: Reached, sign: Sign, small: str = "") -> Html:
+    """One run: its name, where it stands, what it is. small: its settings, in short where empty."""
     status = " · ".join(part for part in (epoch_line(run, now), accuracy_line(now)) if part)
     return row(
         joined(mark(sign), run.name),
         status,
         run_bar(run, sign.color),
-        small=facts(run.config),
+        small=small or facts(run.config),
         error=run.error,
     )
 
@@ -119,4 +157,10 @@ RUNS = RunList(
     "checkpoint",
     "filter by name, state, method, data or seed",
     lambda run: facts(run.config),
+    group=group_of,
+    together=robust_together,
+    orders={
+        "Most robust first": lambda run: -(reached_of(run).best_robust or 0.0),
+        "Name": lambda run: run.name.lower(),
+    },
 )
