@@ -117,7 +117,12 @@ def test_many_runs_are_filtered_and_paged() -> None:
             created=float(k),
         )
     app = page(runs="r00")
-    assert len(app.checkbox) == 8
+    # The ten that are finished are seeds of one setting, in one row.
+    groups = [box for box in app.checkbox if box.label.startswith("Watch all seeds of")]
+    assert [box.label for box in groups] == ["Watch all seeds of run"]
+    assert len(app.checkbox) == 8 + 10
+    ran(groups[0].check())
+    assert set(str(app.query_params["runs"]).strip("[]'").split(",")) >= {"r00", "r02", "r18"}
     ran(control(app, "Filter").set_value("failed seed 1"))
     assert all(
         "failed" in str(e.proto.body) for e in app.get("html") if "seed" in str(e.proto.body)
@@ -135,3 +140,16 @@ def test_damaged_runs_are_listed_and_the_page_stands() -> None:
     (run.folder / "examples.npz").write_bytes(b"PK")
     app = page(runs="one")
     assert "cannot be used" in texts(app)
+
+
+def test_a_list_says_what_differs_and_can_be_sorted() -> None:
+    for k, beta in enumerate((1.0, 6.0, 3.0, 12.0, 2.0)):
+        config = QUICK.model_copy(update={"beta": beta})
+        train_run(f"r{k}", name=f"run-{beta:g}", config=config, created=float(k))
+    app = page(runs="r0")
+    said = texts(app)
+    assert all(f"beta {beta} · seed 0" in said for beta in (1, 6, 3, 12, 2))
+    assert said.index("run-2") < said.index("run-12")  # newest first
+    ran(app.selectbox(key="train_order").set_value("Name"))
+    said = texts(app)
+    assert said.index("run-12") < said.index("run-2") < said.index("run-3")

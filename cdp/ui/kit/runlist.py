@@ -166,11 +166,11 @@ def _draw_run(
 
 
 def grouped(runs: Sequence[Run], group: Callable[[Run], str]) -> list[list[Run]]:
-    """Runs of the same group together, where its first one stands. One that moves stands alone, in
-    sight."""
+    """Finished runs of the same group together, where the first of them stands. Any other stands
+    alone, in sight."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(group(run) if run.over else run.id, []).append(run)
+        groups.setdefault(group(run) if run.state == "finished" else run.id, []).append(run)
     return list(groups.values())
 
 
