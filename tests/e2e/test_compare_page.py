@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cdp.results.compare import compare
+from cdp.ui.kit.words import split_verdict
 from tests.e2e.driver import (
     SLOW_MS,
     Server,
@@ -31,10 +32,11 @@ left."""
 
 @pytest.fixture(scope="module")
 def groups(fresh: Server) -> tuple[Server, str]:
-    """The app with two groups of two evaluated seeds; and the verdict on their robust accuracy."""
+    """The app with two groups of two evaluated seeds; and what the verdict on their robust accuracy
+    begins with."""
     with fresh.as_home():
         two_groups()
-        return fresh, compare(IDS).differences[0].verdict
+        return fresh, split_verdict(compare(IDS).differences[0].verdict)[0].rstrip(".")
 
 
 def grid(page: Page) -> Locator:

@@ -219,7 +219,8 @@ def _bars(question: Question, figures: AttackFigures, names: tuple[str, ...], nu
         target=figures.target,
         label_is="true" if question.subject.label is not None else "as predicted clean",
     )
-    chart(figure, key=f"lab_bars_{number}")
+    alt = f"Class probabilities of {question.title}: {finding}"
+    chart(figure, key=f"lab_bars_{number}", alt=alt)
 
 
 def _path(title: str, figures: AttackFigures, config: LabConfig, number: int) -> None:
@@ -272,7 +273,11 @@ def _ruler(
         unit=f"budget in {NORMS[config.norm]}, of the pixel range",
         title=title,
     )
-    chart(figure, key="lab_ruler")
+    found = (
+        f"none up to {budget_text(largest, 3)}" if value is None else budget_text(value, 3)
+        for value in least.values()
+    )
+    chart(figure, key="lab_ruler", alt=f"Smallest budget found: {'; '.join(found)}. {title}")
     return least
 
 
