@@ -59,7 +59,7 @@ def test_a_finished_run_says_its_size_its_time_and_its_seed(done: Page) -> None:
 
 
 def test_curves_and_figures_are_drawn(done: Page) -> None:
-    expect(done.get_by_text("Does the contrastive loss fall?").first).to_be_attached()
+    expect(done.get_by_text("The contrastive loss has").first).to_be_attached()
     expect(done.get_by_text("Numbers of the curves")).to_be_visible()
 
 
