@@ -6,6 +6,7 @@ and attack nothing.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, has, knob, launched, page, trained
-from tests.ui.pages import address, opened, ran, texts
-from tests.ui.train_runs import train_run
+from tests.ui.pages import address, control, opened, ran, texts
+from tests.ui.train_runs import QUICK, train_run
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -167,3 +168,23 @@ def test_a_training_leads_here_and_its_newest_report_is_shown() -> None:
     app = page(model="run:one")
     assert address(app)["report"] == "newer"
     assert knob(app, "model").value == "run:one"
+
+
+def test_several_models_or_all_seeds_of_one_are_evaluated_at_once() -> None:
+    shipped = json.loads((Path(ROBUST) / "card.json").read_text())
+    card = {"architecture": shipped["architecture"]}
+    for seed in range(3):
+        config = QUICK.model_copy(update={"seed": seed})
+        run = trained(f"seed{seed}", name=f"arm-s{seed}", config=config, card=card)
+        weights = run.folder / "best" / "model.safetensors"
+        weights.write_bytes((Path(ROBUST) / weights.name).read_bytes())
+    trained("other", name="other", config=QUICK.model_copy(update={"beta": 1.0}))
+    app = page(model="run:seed0")
+    assert app.button(key="evaluate_start").label == "Evaluate"
+    ran(control(app, "Add the other 2 seeds of it").click())
+    assert app.button(key="evaluate_start").label == "Evaluate 3 models"
+    assert address(app)["more"] == "run:seed2,run:seed1"
+    started = launched(app)
+    assert {run.config.model for run in started} == {"run:seed0", "run:seed1", "run:seed2"}
+    assert len({run.name for run in started}) == 3
+    assert len({str(run.config.model_copy(update={"model": ""})) for run in started}) == 1

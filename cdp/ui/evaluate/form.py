@@ -12,14 +12,15 @@ import streamlit as st
 
 from cdp.config.choices import SUITES
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig
-from cdp.config.fields import quoted
+from cdp.config.fields import quoted, split
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.models.checkpoints import given_path
 from cdp.models.encoders import BEST, CARD
 from cdp.results.cost import Pace
 from cdp.results.reached import reached_of
+from cdp.results.rows import run_rows
 from cdp.tasks.evaluate_data import dataset_named, weights_of
-from cdp.ui.kit.address import any_text, one_of
+from cdp.ui.kit.address import Param, any_text, one_of
 from cdp.ui.kit.choices import Choices, conventional_text, info_of
 from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.form import Form, Group
@@ -28,7 +29,7 @@ from cdp.ui.kit.runlist import WORDS
 from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.widgets import bound, name_or_path
 from cdp.ui.kit.words import plain
-from cdp.values.text import exact_text, range_text, share_text, threat_text
+from cdp.values.text import counted, exact_text, range_text, share_text, threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
 from cdp.work.records import Run
@@ -48,17 +49,29 @@ BESIDE = ("curve", "unseen", "masking")
 
 @dataclass
 class EvaluationPage(Settings[EvaluateConfig]):
-    """report: id of the evaluation that is shown, "" for the newest; view: the part of it."""
+    """report: id of the evaluation that is shown, "" for the newest; view: the part of it; more:
+    further trainings that are evaluated with the same settings, as models."""
 
     report: str = ""
     view: str = FIRST_VIEW
+    more: tuple[str, ...] = ()
+
+    def configs(self) -> list[EvaluateConfig]:
+        """One for each model. Raises InputError where the values do not fit together."""
+        config = self.config()
+        models = dict.fromkeys([config.model, *self.more])
+        return [config.model_copy(update={"model": model}) for model in models]
 
 
 FORM: Form[EvaluationPage] = Form(
     config=EvaluateConfig,
     prefix="evaluate",
     state=EvaluationPage,
-    params=(any_text("report"), one_of("view", VIEWS, FIRST_VIEW)),
+    params=(
+        any_text("report"),
+        one_of("view", VIEWS, FIRST_VIEW),
+        Param("more", (), lambda text: tuple(dict.fromkeys(split(text))), ",".join),
+    ),
     groups=(
         Group.of("Model", "model weights architecture dataset"),
         Group.of(
@@ -320,6 +333,41 @@ def _model(
         st.caption(plain(subject.facts.sentence))
     if _asks_for_data(subject):
         data("dataset")
+    if value.startswith(RUN):
+        _more(settings, models)
+
+
+def _more(settings: EvaluationPage, models: Mapping[str, str]) -> None:
+    """Further trainings, each with an evaluation of its own; all seeds of this one at a click."""
+    model = settings.flat["model"]
+    others = [name for name in models if name.startswith(RUN) and name != model]
+    settings.more = tuple(name for name in settings.more if name in others)
+    if not others:
+        return
+    key = f"evaluate_more_{model}_{len(settings.more)}"
+
+    def chosen() -> None:
+        settings.more = tuple(st.session_state[key])
+
+    st.multiselect(
+        "Further trainings",
+        others,
+        list(settings.more),
+        key=key,
+        format_func=lambda name: models[name],
+        on_change=chosen,
+        placeholder="none",
+        help="Each is evaluated with the same settings, in a run of its own.",
+    )
+    groups = {f"{RUN}{row.id}": row.group for row in run_rows()}
+    seeds = [name for name in others if groups.get(name) == groups.get(model)]
+    if seeds and not set(seeds) <= set(settings.more):
+
+        def take() -> None:
+            settings.more = tuple(dict.fromkeys([*settings.more, *seeds]))
+
+        text = f"Add the other {counted(len(seeds), 'seed')} of it"
+        st.button(text, key="evaluate_seeds", type="tertiary", on_click=take)
 
 
 def empty(name: str, flat: Mapping[str, Any], subject: Subject) -> str:

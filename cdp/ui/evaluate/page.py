@@ -20,6 +20,7 @@ from cdp.ui.evaluate.form import (
     ModelFacts,
     Subject,
     draw_form,
+    facts_of,
     models_on_offer,
     settle,
     shown_run,
@@ -70,8 +71,12 @@ def _action(
         wrong = with_label(str(error), EvaluateConfig)
     cost = None
     if config is not None and facts is not None and not wrong:
-        cost = partial(st.caption, plain(pace.cost("evaluate", config).text.capitalize()))
-    start_button("Evaluate", "evaluate_start", _start, settings, facts, cost=cost)
+        each = "Each " if settings.more else ""
+        text = pace.cost("evaluate", config).text
+        cost = partial(st.caption, plain(each + (text if each else text.capitalize())))
+    models = 1 + len(settings.more)
+    label = "Evaluate" if models == 1 else f"Evaluate {models} models"
+    start_button(label, "evaluate_start", _start, settings, cost=cost)
     if config is not None and facts is not None and cost:
         st.caption(plain(_work(config, facts, subject.info, epsilon)))
     if wrong and facts is not None:
@@ -80,14 +85,17 @@ def _action(
         same_settings(evaluations, config)
 
 
-def _start(settings: EvaluationPage, facts: ModelFacts) -> None:
-    """Launch an evaluation of these settings and show it."""
+def _start(settings: EvaluationPage) -> None:
+    """Launch an evaluation of each model with these settings, and show the first."""
     task = TASKS["evaluate"]
 
     def launched() -> None:
-        config = settings.config()
-        name = automatic_name(config, name_like(facts.name) or "model")
-        settings.report = launch.launch(task, config, launch.free_name(task, name))
+        started = []
+        for config in settings.configs():
+            facts = facts_of(config.model, config.architecture)
+            name = automatic_name(config, name_like(facts.name) or "model")
+            started.append(launch.launch(task, config, launch.free_name(task, name)))
+        settings.report = started[0]
 
     act(launched, failed="Not started")
 
