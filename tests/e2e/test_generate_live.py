@@ -80,7 +80,7 @@ def test_a_saved_set_is_found_in_the_gallery_with_its_images_and_settings(
     open_page(page, fresh, "/gallery")
     expect(page.get_by_text("20 images · SupCon · strength 0.1 · seed 3")).to_be_visible()
     page.locator(".st-key-open-first-try").get_by_role("button").click()
-    expect(page.get_by_text("Ankle boot · 2")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("button", name="row 19")).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("link", name="Use these settings").click()
     expect(generate_button(page)).to_be_visible(timeout=SLOW_MS)
     assert (url_value(page, "steps"), url_value(page, "seed")) == ("16", "3")
