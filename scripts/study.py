@@ -59,7 +59,7 @@ ENCODERS = {
     "judge": ("--kind", "standard", "--seed", "1"),
 }
 """Of the digits, by name."""
-EXAMPLES = frozenset({"headroom-300", "dose", "main", "main-autoattack"})
+EXAMPLES = frozenset({"headroom-300", "pair", "dose", "main", "main-autoattack"})
 """Experiments of which every run is shipped, so that the app can show them; of the others the
 outcome alone."""
 

@@ -296,17 +296,25 @@ def _spot(
 
 
 def plane(
-    rows: Sequence[Row], *, norm: str, epsilon: float, sigma: float, noise: float
+    rows: Sequence[Row],
+    *,
+    norm: str,
+    epsilon: float,
+    sigma: float,
+    noise: float,
+    mean: float | None = None,
 ) -> go.Figure:
     """Both classes of real (noise sigma) and of synthetic data (noise) as rings over draws,
-    boundaries as lines, the tubes about them as bands. One scale for both axes."""
+    boundaries as lines, the tubes about them as bands. One scale for both axes. mean: accuracy in
+    per cent over all draws of the samples, of which the boundary was learned from one."""
     boundaries = [row for row in rows if row["what"] == "normal of the boundary"]
     accuracy = {row["of"]: accuracy_text(row[_VALUE]) for row in boundaries}
-    title = f"The learned boundary keeps {accuracy['learned']} right under attack"
+    title = f"The boundary of one draw keeps {accuracy['learned']} right under attack"
     best = accuracy.get("optimal")
     title += f", the best {best}" if best else "; no boundary does better than guessing"
+    over = f"over all draws {accuracy_text(mean)} (asymptotic); " if mean is not None else ""
     note = (
-        "accuracies exact, dots simulated",
+        f"{over}accuracies of these boundaries exact, dots simulated",
         f"bands: what an attack of {NORMS[norm]} budget {epsilon:g} carries across",
         f"rings: {_DEVIATIONS:g} standard deviations",
     )
@@ -453,7 +461,7 @@ def guided_accuracy(
     mark = {"color": SYNTHETIC.color, "symbol": SYNTHETIC.symbol, "size": 12}
     spot = {"x": [strength], "y": [here[_VALUE]], "showlegend": False, "hoverinfo": "skip"}
     figure.add_scatter(mode="markers", marker=mark, **spot)
-    axis(figure, "xaxis", "guidance strength", range=[-0.05, max(at) + 0.05], nticks=9)
+    axis(figure, "xaxis", "way from mu to the optimum", range=[-0.05, max(at) + 0.05], nticks=9)
     _share_axis(figure, "yaxis", [best, *_column(known, _VALUE), *_column(drawn, _VALUE)])
     figure.add_shape(_best(best))
     figure.add_shape(vertical(strength))

@@ -50,7 +50,7 @@ def test_the_first_visit_shows_curves_with_formula_and_simulation_and_a_bare_add
         ("curves", "asymptotic"),
         ("map", "asymptotic in the dimension"),
         ("needed", "solved for n: asymptotic"),
-        ("picture", "accuracies exact, dots simulated"),
+        ("picture", "accuracies of these boundaries exact, dots simulated"),
         ("coordinates", "exact, but the learned w is simulated"),
         ("guided", "directions exact. 7"),
     ],

@@ -210,7 +210,9 @@ def drawn(view: str, config: TheoryConfig, rows: Sequence[Row]) -> list[go.Figur
         own: dict[str, Any] = {"limit": 100 * limit, "lawful": lawful, "learner": learner}
         return [figures.needed_curve(rows, here=config.separation, **own)]
     if view == "picture":
-        return [figures.plane(rows, sigma=config.sigma, noise=config.noise, **attack)]
+        mean = value_at(config)
+        own = attack | {"mean": None if mean is None else 100 * mean}
+        return [figures.plane(rows, sigma=config.sigma, noise=config.noise, **own)]
     if view == "coordinates":
         return [figures.coordinate_lines(rows, n=n, **attack)]
     own = {"strength": config.strength, "learner": learner}
