@@ -52,7 +52,7 @@ def test_before_the_window_and_at_strength_0_both_arms_are_identical() -> None:
     for result in (stopped, watch(small(strength=0.0))[1]):
         assert result.identical and result.fewest == 1
         assert all(
-            "identical so far" in finding(measure, result)
+            "identical so far" in finding(measure, result)[0]
             for measure in MEASURES
             if getattr(result.difference, measure.field)
         )
