@@ -35,7 +35,7 @@ def test_a_report_is_read_kept_by_its_link_and_taken_along(
 ) -> None:
     open_page(page, fresh, f"/evaluate?report={prepared}")
     expect(
-        page.get_by_text(re.compile("60.3 % .57.2 to 63.3. of 1,000 test images"))
+        page.get_by_text(re.compile(r"60\.3.% .57.2 to 63.3. of 1,000 test images"))
     ).to_be_visible(timeout=SLOW_MS)
     chart = page.get_by_role("img", name=re.compile("AutoAttack .standard., n = 1,000"))
     expect(chart.locator(".main-svg").first).to_be_visible(timeout=SLOW_MS)
@@ -82,8 +82,8 @@ def test_a_quick_evaluation_of_the_shipped_encoder_runs_to_its_report(
     (folder,) = [one for one in (fresh.home / "runs").glob("[0-9]*") if one.name != prepared]
     found = json.loads((folder / "report.json").read_text())
     assert (found["n"], found["quick"], found["epsilon"]) == (20, True, 0.1)
-    robust = f"{100 * found['weights'][0]['robust']['value']:.1f} %"
-    expect(page.get_by_text(re.compile(f"{re.escape(robust)} .* of 20 test images"))).to_be_visible(
+    robust = f"{100 * found['weights'][0]['robust']['value']:.1f}"
+    expect(page.get_by_text(re.compile(rf"{robust}.% .* of 20 test images"))).to_be_visible(
         timeout=SLOW_MS
     )
     assert url_value(page, "report") == folder.name

@@ -67,7 +67,7 @@ def trained(fresh: Server, marks: Path, context: BrowserContext) -> Iterator[Pag
             if box.input_value().replace(",", "") == value:
                 break
         expect(box).to_have_value(value)
-    expect(page.get_by_text(re.compile("^3 trainings, under 1 min"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^3 trainings, under 1 (s|min)"))).to_be_visible()
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("heading", name="4. Progress")).to_be_visible(timeout=SLOW_MS)
     # The sheet of the first checkpoint, which stands until the end or for a minute.
