@@ -59,7 +59,7 @@ ENCODERS = {
     "judge": ("--kind", "standard", "--seed", "1"),
 }
 """Of the digits, by name."""
-EXAMPLES = frozenset({"headroom-300", "pair", "dose", "main", "main-autoattack"})
+EXAMPLES = frozenset({"headroom-long", "pair", "dose", "main", "main-autoattack"})
 """Experiments of which every run is shipped, so that the app can show them; of the others the
 outcome alone."""
 
@@ -332,10 +332,10 @@ Arms are compared with their control over paired seeds at equal optimiser steps;
 some arms than for others, so they compare no arms.
 """
 TAIL = """
-What each experiment came to lies in `assets/study/outcomes`. Of headroom-300, of dose and of the main
-comparison, as far as they are finished, all records lie beside them: settings, curves, reports, the
-outcome of every test image, and the first 64 images of every set, without the weights. Home shows
-the first of them, and the page *Experiment* lists them as examples, which are read only.
+What each experiment came to lies in `assets/study/outcomes`. Of headroom-long, pair, dose and the
+main comparison, as far as they are finished, all records lie beside them: settings, curves,
+reports, the outcome of every test image, and the first 64 images of every set, without the weights.
+Home shows one of them, and the page *Experiment* lists them as examples, which are read only.
 """
 
 if __name__ == "__main__":
