@@ -42,8 +42,7 @@ try:
     chosen.run()
 finally:
     # Here, as a fresh server has painted its first page before what this needs is imported.
-    from cdp.ui.components.keyboard import keyboard
-    from cdp.ui.components.menu import closing_menu
+    from cdp.ui.components import closing_menu, keyboard
     from cdp.ui.kit.jobs import strip
 
     with jobs:

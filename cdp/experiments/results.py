@@ -38,9 +38,8 @@ from cdp.statistics.verdicts import Scale, verdict
 from cdp.tasks.evaluate_data import TEST
 from cdp.values.comparison import Compute, Difference, Metric
 from cdp.values.experiment import SHARES, ArmResult, CellState, ExperimentResult
-from cdp.values.roles import Role
 from cdp.values.text import counted, listed, points_text
-from cdp.values.types import Interval
+from cdp.values.types import Interval, Role
 from cdp.work.cost import is_guided
 
 

@@ -29,9 +29,8 @@ from cdp.figures.frame import (
 )
 from cdp.figures.palette import GRID, INK, Sign, faint, role_sign
 from cdp.values.experiment import SHARES, ArmResult, ExperimentResult
-from cdp.values.roles import Role
 from cdp.values.text import counted, share_with_bounds
-from cdp.values.types import Interval
+from cdp.values.types import Interval, Role
 
 FIGURES: Mapping[str, str] = {
     "robust": "Robust accuracy",

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from cdp.values.roles import Role
+from cdp.values.types import Role
 
 INK = "#777b80"
 """Text and axes: readable on white and on the dark background alike. Pages give text of this colour

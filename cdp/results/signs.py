@@ -27,7 +27,7 @@ from cdp.results.rows import Row
 from cdp.tasks.sources import SPLITS
 from cdp.values.comparison import Arm
 from cdp.values.evaluation import EvalReport
-from cdp.values.roles import Role
+from cdp.values.types import Role
 from cdp.work.cost import is_guided
 from cdp.work.records import Run, get_run
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cdp.values.comparison import Difference
-from cdp.values.roles import Role
-from cdp.values.types import Interval
+from cdp.values.types import Interval, Role
 
 Stage = Literal[
     "waiting",

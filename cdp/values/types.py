@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Role = Literal["guided", "unguided", "real", "ceiling", "other"]
+"""What images, or a training on them, are in a comparison: guided and unguided generations, the real
+images, further real images in place of synthetic ones, and what is none of these or not known."""
 
 
 @dataclass(frozen=True)

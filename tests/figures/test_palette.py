@@ -11,7 +11,7 @@ import pytest
 
 from cdp.figures.palette import GUIDED, INK, UNGUIDED, class_sign, faint, role_sign
 from cdp.ui.kit.markup import GLYPHS
-from cdp.values.roles import Role
+from cdp.values.types import Role
 
 WHITE, DARK = "#ffffff", "#14181d"
 

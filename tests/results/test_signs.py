@@ -14,7 +14,7 @@ from cdp.config.generate import GenerateConfig, flatten
 from cdp.data.sets import delete_set, save_set
 from cdp.figures.palette import role_sign
 from cdp.results.signs import FILE, model_sign, run_signs, set_signs
-from cdp.values.roles import Role
+from cdp.values.types import Role
 from cdp.work.launch import delete
 from tests.results.compared_runs import training
 

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 
+def closing_menu() -> None:
+    """Close the menu of pages after a choice, where it lies over the page, and make lists of its
+    groups. Call it last: it takes a line."""
+    renderer("menu", isolated=False)(key="cdp_menu")
+
+
+def keyboard() -> None:
+    """A link to the main button before everything else, and focus that follows a start to its
+    result. Call it last: it takes a line."""
+    renderer("keyboard", isolated=False)(key="cdp_keyboard")
+
+
 @cache
 def renderer(name: str, *, isolated: bool = True) -> ComponentRenderer:
     """What mounts NAME.js, with NAME.css where there is one. isolated: False for plotly, which

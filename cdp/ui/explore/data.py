@@ -6,14 +6,20 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+import streamlit as st
+
 from cdp import paths
 from cdp.config.explore import ExploreConfig, pca_of
 from cdp.tasks import atlas, measuring
 from cdp.tasks.atlas import Closeup
 from cdp.tasks.measured import Measured, SetComparison, Sizes, equal_sizes
+from cdp.tasks.scoring import SCORES, scores_of
+from cdp.tasks.sources import Source
 from cdp.ui.components.map import Thumbs
 from cdp.ui.kit.ask import Waiting, remembered
 from cdp.ui.kit.images import showable
+from cdp.ui.kit.words import plain
 from cdp.values.types import Embedding, MapQuality
 
 T = TypeVar("T")
@@ -145,3 +151,19 @@ def thumbs(config: ExploreConfig, points: Embedding) -> Thumbs | None:
         return Thumbs.of(images, key=map_key(config))
 
     return remembered(f"thumbs {map_key(config)}", read, missing=True)
+
+
+def image_scores(
+    source: Source, by: str, encoder: str, dataset: str, pending: Waiting
+) -> np.ndarray | None:
+    """One score an image of a whole set, (n,), from the cache; asked for where it is not there. None
+    meanwhile, and where it does not exist, which is said."""
+    scores = scores_of(source, np.arange(len(source)), encoder, dataset, [by]).known()
+    if scores is None:
+        payload = {"name": source.name, "by": by, "encoder": encoder, "dataset": dataset}
+        pending.ask("Scoring the images", "score_set", payload, what=encoder, size=len(source))
+        return None
+    if by in scores.undefined:
+        st.error(plain(f"{SCORES[by].title}: {scores.undefined[by]}."))
+        return None
+    return scores.values[by]

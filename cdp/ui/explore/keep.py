@@ -14,11 +14,12 @@ from cdp.config.explore import ExploreConfig
 from cdp.data.npz import npz_bytes
 from cdp.data.sets import is_saved
 from cdp.tasks.measured import Measured, SetComparison
-from cdp.tasks.scoring import SCORES, criteria, scores_of
+from cdp.tasks.scoring import SCORES, criteria
 from cdp.tasks.selecting import Wish, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import save_subset
 from cdp.ui.components.pairs import Grid, pairs
+from cdp.ui.explore.data import image_scores
 from cdp.ui.explore.numbers import differences, panels
 from cdp.ui.gallery.parts import rows_by_turn
 from cdp.ui.kit.ask import Waiting
@@ -139,15 +140,7 @@ def _score(source: Source, dataset: str, wish: Wish, pending: Waiting) -> np.nda
     by, encoder = wish["by"], wish["encoder"]
     if by == "random":
         return np.random.default_rng(wish["seed"]).random(len(source))
-    scores = scores_of(source, np.arange(len(source)), encoder, dataset, [by]).known()
-    if scores is None:
-        payload = {"name": source.name, "by": by, "encoder": encoder, "dataset": dataset}
-        pending.ask("Scoring the images", "score_set", payload, what=encoder, size=len(source))
-        return None
-    if by in scores.undefined:
-        st.error(plain(f"{SCORES[by].title}: {scores.undefined[by]}."))
-        return None
-    return scores.values[by]
+    return image_scores(source, by, encoder, dataset, pending)
 
 
 def _flags(

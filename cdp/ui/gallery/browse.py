@@ -14,16 +14,16 @@ from cdp.config.explore import PIXELS
 from cdp.data.marks import MARKS, Mark, marks_of, merged, write_marks
 from cdp.data.samples import SampleSet
 from cdp.models.encoders import JUDGE
-from cdp.tasks.scoring import SCORES, scores_of
-from cdp.tasks.sources import Source, open_source
+from cdp.tasks.scoring import SCORES
+from cdp.tasks.sources import open_source
 from cdp.tasks.subsets import save_subset
 from cdp.ui.components.pairs import Grid, marked
+from cdp.ui.explore.data import image_scores
 from cdp.ui.gallery.parts import classes_in
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.images import showable, sprite
 from cdp.ui.kit.markup import image, tag
-from cdp.ui.kit.words import plain
 from cdp.values.text import class_name, counted
 
 PAGE, COLUMNS = 96, 12
@@ -79,7 +79,8 @@ def _browse(samples: SampleSet) -> None:
     score, pending = None, Waiting()
     if filters.by:
         source = open_source(name)
-        score = _score(source, filters.by, pending)
+        encoder = JUDGE if source.dataset else PIXELS
+        score = image_scores(source, filters.by, encoder, source.dataset, pending)
     pending.show("browse_wait")
     marks = marks_of(name, samples.card)
     rows = filters.rows(label, score, marks, len(samples))
@@ -152,21 +153,6 @@ def _filters(samples: SampleSet) -> Filters:
             width=130,
         )
     return Filters(tuple(classes), by, bool(highest), low, high, mark)
-
-
-def _score(source: Source, by: str, pending: Waiting) -> np.ndarray | None:
-    """One score an image by the judge, from the cache; asked for where it is not there."""
-    encoder = JUDGE if source.dataset else PIXELS
-    rows = np.arange(len(source))
-    scores = scores_of(source, rows, encoder, source.dataset, [by]).known()
-    if scores is None:
-        payload = {"name": source.name, "by": by, "encoder": encoder, "dataset": source.dataset}
-        pending.ask("Scoring the images", "score_set", payload, what=encoder, size=len(source))
-        return None
-    if by in scores.undefined:
-        st.error(plain(f"{SCORES[by].title}: {scores.undefined[by]}."))
-        return None
-    return scores.values[by]
 
 
 def _grid(
