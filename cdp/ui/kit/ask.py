@@ -26,7 +26,7 @@ KEPT = 24
 RELOAD = 10.0
 """Seconds that a new helper process takes to load torch on a busy machine: what has less left is
 let finish, or ending it would cost more than it saves."""
-_RESULTS, _ASKED = "ask_results", "ask_asked"
+_RESULTS, _ASKED, _DONE = "ask_results", "ask_asked", "ask_done"
 LANES = ("maps", "looks", "now")
 T = TypeVar("T")
 
@@ -139,16 +139,25 @@ def waiting(errands: Sequence[Errand], *, key: str) -> None:
     What failed or was cancelled says so, with a button to try again; so does what was done and is
     not in the cache.
     """
-    if any(errand.forgotten for errand in errands):
-        # Taken back as nobody had looked for long: on a busy machine drawing this page took so long.
+    over = [errand for errand in errands if errand.over]
+    moving = [errand for errand in errands if errand not in over]
+    if any(errand.forgotten for errand in errands) or _done_since(over):
+        # Forgotten: taken back as nobody had looked for long, so long did this page take to draw.
         st.rerun()
-    moving = [errand for errand in errands if not errand.over]
     with steady():
-        for number, errand in enumerate(errands):
-            if errand.over:
-                _ended(errand, f"{key}_over_{number}", f"{key}_again_{number}")
+        for number, errand in enumerate(over):
+            _ended(errand, f"{key}_over_{number}", f"{key}_again_{number}")
         if moving:
             st.fragment(_poll, run_every=POLL_SECONDS)(moving, key)
+
+
+def _done_since(over: Sequence[Errand]) -> bool:
+    """Whether one was done after this page run had looked for its result. The page looks once more;
+    what it does not find then could not be kept."""
+    found: set[str] = st.session_state.setdefault(_DONE, set())
+    new = {errand.id for errand in over if errand.state == "done"} - found
+    found |= new
+    return bool(new)
 
 
 def _ended(errand: Errand, row: str, again: str) -> None:
