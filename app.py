@@ -3,6 +3,7 @@
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from cdp import paths
 from cdp.ui import STYLE
 from cdp.ui.kit.frame import usable_home
 
@@ -44,7 +45,9 @@ finally:
     # Here, as a fresh server has painted its first page before what this needs is imported.
     from cdp.ui.components import closing_menu, keyboard
     from cdp.ui.kit.jobs import strip
+    from cdp.ui.kit.upkeep import tidy
 
+    tidy(str(paths.home()))
     with jobs:
         strip()
     closing_menu()

@@ -21,6 +21,7 @@ NOTES = {
     "unsaved": f"generations of the app that nobody saved, kept for {UNSAVED_DAYS} days",
     "trash": "deleted sets and runs, which then cannot come back",
     "checkpoints": "of finished trainings, which need none",
+    "leftovers": "half-written files of killed processes, which every start of the app clears",
 }
 
 
@@ -101,6 +102,9 @@ def clean(
     checkpoints: Annotated[
         bool, option("Checkpoints of finished trainings.", "--checkpoints")
     ] = False,
+    leftovers: Annotated[
+        bool, option("Half-written files of killed processes.", "--leftovers")
+    ] = False,
     older_than: Annotated[
         str,
         option("Only what was not used for so long: 12h, 30d, 2w; days without.", metavar="AGE"),
@@ -108,14 +112,15 @@ def clean(
     yes: Annotated[bool, option("Delete it. Without, nothing is deleted.", "--yes")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say how much room cache, unsaved generations, trash and old checkpoints take, and free it with
-    --yes.
+    """Say how much room cache, unsaved generations, trash, old checkpoints and half-written files
+    take, and free it with --yes.
 
-    All four where none is chosen. Sets, results and runs that are not over are never touched.
+    All of them where none is chosen. Sets, results and runs that are not over are never touched.
     """
     from cdp.work.clean import removable, remove, seconds_of
 
     chosen = {"cache": cache, "unsaved": unsaved, "trash": trash, "checkpoints": checkpoints}
+    chosen["leftovers"] = leftovers
     wanted = [part for part, given in chosen.items() if given] or list(chosen)
     parts = removable(wanted, older_than=seconds_of(older_than))
     sizes = {part: sum(entry.size for entry in entries) for part, entries in parts.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -193,7 +192,7 @@ def bring(
         _require_classes(first, train)
         brought = None if second is None else _test_images(second, train, _meant(dataset, names))
     except BaseException:
-        shutil.rmtree(train.folder, ignore_errors=True)
+        atomic.remove_folder(train.folder)
         raise
     return Brought(
         train,
@@ -228,7 +227,7 @@ def hold_out_tests(name: str) -> Brought:
             made.append(sets.stream_set(wanted, shape, _parts(whole, rows), card))
     except BaseException:
         for part in made:
-            shutil.rmtree(part.folder, ignore_errors=True)
+            atomic.remove_folder(part.folder)
         raise
     return Brought(made[0], made[1])
 
@@ -389,7 +388,7 @@ def _test_images(path: Path, train: SampleSet, class_names: Sequence[str]) -> Sa
     except InputError as error:
         raise InputError(f"test images: {error}") from error
     if tests.image.shape[1:] != train.image.shape[1:]:
-        shutil.rmtree(tests.folder, ignore_errors=True)
+        atomic.remove_folder(tests.folder)
         raise InputError(
             f"test images: {path} has images of shape {tests.image.shape[1:]}, the training images"
             f" {train.image.shape[1:]}: make them alike"

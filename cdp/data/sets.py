@@ -7,7 +7,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +60,7 @@ class SetWriter:
                 " name"
             ) from error
         try:
+            atomic.refuse_existing(self.folder)  # its writer may have finished meanwhile
             self._begin_or_resume({"count": count, "shape": list(shape_hwc)} | config, upgrade)
         except BaseException:
             self._lock.release()
@@ -79,12 +79,16 @@ class SetWriter:
                 what=str(self.folder),
                 remedy=f"use the same, choose another name, or delete {self.partial}",
             )
-        if not (path.exists() and progress.exists()):
+        complete = self._was_complete()
+        arrays = (IMAGE, LABEL) if self.labelled else (IMAGE,)
+        begun = path.exists() and all((self.partial / name).exists() for name in arrays)
+        if not (begun and (progress.exists() or complete)):
             # The first writer was killed before a row was counted: what it left may be half a
             # header.
-            for leftover in (IMAGE, LABEL, _PROGRESS):
+            for leftover in (_PROGRESS, samples.CARD, IMAGE, LABEL):
                 (self.partial / leftover).unlink(missing_ok=True)
             atomic.write_json(path, config)
+            complete = False
         self._image = RowFile(self.partial / IMAGE, self.shape, np.dtype(np.uint8))
         if self.labelled:
             self._label: RowFile | None = RowFile(
@@ -96,12 +100,25 @@ class SetWriter:
             (self.partial / LABEL).unlink(missing_ok=True)
             self._label = None
         self._done, self._top_label = 0, 0
-        if progress.exists():
+        if complete:
+            label = np.load(self.partial / LABEL, mmap_mode="r") if self.labelled else np.zeros(1)
+            self._done, self._top_label = self.shape[0], int(label.max())
+        elif progress.exists():
             saved = self._read(progress)
             done, top = saved.get("done_rows"), saved.get("top_label")
             if not (isinstance(done, int) and isinstance(top, int) and 0 <= done <= self.shape[0]):
                 raise InputError(f"{progress} is broken: delete {self.partial} and start again")
             self._done, self._top_label = done, top
+
+    def _was_complete(self) -> bool:
+        """Whether an earlier version was killed between taking its notes away and the last name: a
+        card is written once all rows are on disk."""
+        if (self.partial / _PROGRESS).exists():
+            return False
+        try:
+            return len(open_folder(self.partial)) == self.shape[0]
+        except InputError:
+            return False
 
     def _read(self, path: Path) -> dict[str, Any]:
         value = atomic.read_json(path)
@@ -160,9 +177,10 @@ class SetWriter:
         # Checked as a reader will see it, before anybody can.
         open_folder(self.partial)
         self._close_files()
-        for name in (_PROGRESS, _CONFIG, _LOCK):
-            (self.partial / name).unlink()
+        # The notes go with it and only then away: a kill before the new name must find them.
         atomic.publish(self.partial, self.folder)
+        for note in notes_in(self.folder):
+            note.unlink(missing_ok=True)
         self._lock.release()
         return open_folder(self.folder)
 
@@ -174,7 +192,7 @@ class SetWriter:
     def discard(self) -> None:
         """Give up: delete what was written."""
         self._close_files()
-        shutil.rmtree(self.partial, ignore_errors=True)
+        atomic.remove_folder(self.partial)
         self._lock.release()
 
     def _close_files(self) -> None:
@@ -192,6 +210,11 @@ class SetWriter:
             self.discard()
         else:
             self.close()
+
+
+def notes_in(folder: Path) -> list[Path]:
+    """What a writer that was killed after the last step of all left in its finished set."""
+    return [folder / name for name in (_PROGRESS, _CONFIG, _LOCK) if (folder / name).exists()]
 
 
 @dataclass(frozen=True)
@@ -302,8 +325,7 @@ def delete_set(name: str) -> Path:
     trash_dir().mkdir(parents=True, exist_ok=True)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     target = trash_dir() / f"{name}-{stamp}"
-    # shutil.move, as the store may be a link to another disk.
-    shutil.move(folder, target)
+    atomic.move_folder(folder, target)
     return target
 
 

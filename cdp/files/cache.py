@@ -40,8 +40,6 @@ SMALL = 16 << 10
 and a thousand of them are no room gained."""
 _TOUCH = 3600
 """Seconds between two notes of when an entry was used."""
-_LEFTOVER = 86_400
-"""Seconds after which a hidden file is what a killed process left."""
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -200,16 +198,10 @@ def keep(kind: str, key: str, value: np.ndarray | Mapping[str, Any]) -> None:
 
 def keep_folder(kind: str, key: str, write: Callable[[Path], object]) -> None:
     """Keep a folder that ``write`` fills, in place of one of that name. Raises OSError and what
-    ``write`` raises, and leaves no trace then; another process may have been faster with the same,
-    and then its folder stays."""
+    ``write`` raises, and leaves no trace then."""
     path = _path(kind, key)
-    shutil.rmtree(path, ignore_errors=True)
-    try:
-        with atomic.new_folder(path) as new:
-            write(new)
-    except InputError:
-        if not path.is_dir():
-            raise
+    with atomic.new_folder(path, replace=True) as new:
+        write(new)
     _grown(size_of(path))
 
 
@@ -309,7 +301,7 @@ def _used(path: Path) -> None:
 
 
 def _children(folder: Path) -> Iterator[Path]:
-    """What lies in a folder: no links, and nothing hidden unless a process left it behind."""
+    """What lies in a folder: no links, and nothing hidden."""
     try:
         result = list(os.scandir(folder))
     except OSError:
@@ -317,8 +309,7 @@ def _children(folder: Path) -> Iterator[Path]:
     for item in result:
         with contextlib.suppress(OSError):
             info = item.stat(follow_symlinks=False)
-            leftover = time.time() - info.st_mtime > _LEFTOVER
-            if not stat.S_ISLNK(info.st_mode) and (leftover or not item.name.startswith(".")):
+            if not stat.S_ISLNK(info.st_mode) and not item.name.startswith("."):
                 yield Path(item.path)
 
 

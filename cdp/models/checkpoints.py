@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
-import shutil
 import stat
 import struct
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdp.errors import InputError, MissingError
+from cdp.files.atomic import atomic_file, new_folder
 from cdp.paths import ASSETS, ROOT
 from cdp.values.text import listed
 
@@ -372,51 +370,30 @@ def sha256_of(path: Path) -> str:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write beside, then rename: the file is the old one or the new one, never half of one."""
-    _replace(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
+    _write(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """safetensors, atomically."""
     from safetensors.torch import save
 
-    _replace(
-        path, save({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
-    )
+    _write(path, save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}))
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        file.write(data)
 
 
-@contextmanager
-def replaced_folder(target: Path, what: str) -> Iterator[Path]:
-    """A hidden folder beside ``target`` to fill, which takes its place when the block ends and is
-    gone when it raises. An older one of that name is first moved aside, then removed. what: for the
-    InputError about a name that is none."""
+def replaced_folder(target: Path, what: str) -> AbstractContextManager[Path]:
+    """A hidden folder to fill, which takes the place of ``target`` in one instant when the block
+    ends. what: for the InputError about a name that is none."""
     if not is_name(target.name):
         raise InputError(
             f"{what} name {target.name!r} is not a plain name: use letters, digits, dots and dashes"
         )
-    built = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        yield built
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
-        if target.exists():
-            target.replace(aside)
-        built.replace(target)
-        shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        shutil.rmtree(built, ignore_errors=True)
+    return new_folder(target, replace=True)
 
 
 def given_path(text: str) -> Path:

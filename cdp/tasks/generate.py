@@ -6,12 +6,11 @@ that share a batch wait for each other at every layer (docs/decisions/0029).
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,9 @@ from cdp.data.rows import Chunk
 from cdp.data.samples import SampleSet
 from cdp.data.sets import SetWriter, open_set
 from cdp.errors import Cancelled
-from cdp.files.atomic import refuse_existing
+from cdp.files.atomic import move_folder, refuse_existing
 from cdp.work.session import Session
+from cdp.work.task import Note
 from cdp.work.worker import keep_memory
 
 if TYPE_CHECKING:
@@ -108,17 +108,13 @@ def generate(
     return {"set": finished.name, "images": len(finished)}
 
 
-def discard(name: str, config: GenerateConfig, target: Path) -> tuple[Path, Path] | None:
+def discard(name: str, config: GenerateConfig, target: Path, note: Note) -> None:
     """Move what this run had generated into ``target``, unless somebody goes on with it."""
     partial = paths.sets_dir() / f".{name}.partial"
-    if not partial.is_dir():
-        return None
-    try:
-        with FileLock(partial / "lock", timeout=0):
-            shutil.move(partial, target / "partial")
-    except Timeout:
-        return None
-    return partial, target / "partial"
+    if partial.is_dir():
+        with suppress(Timeout), FileLock(partial / "lock", timeout=0):
+            note(partial, target / "partial")
+            move_folder(partial, target / "partial")
 
 
 def generate_set(

@@ -4,9 +4,7 @@ content."""
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +14,7 @@ from cdp.config.lab import IMAGE
 from cdp.data.folders import MAX_FILE_BYTES, ImageForm, read_image
 from cdp.errors import InputError
 from cdp.files import cache
+from cdp.files.atomic import scratch_folder
 from cdp.values.types import DatasetInfo
 
 if TYPE_CHECKING:
@@ -46,9 +45,8 @@ def read_upload(content: bytes, name: str, info: DatasetInfo) -> Upload:
             f"{name[:80]} is over {MAX_FILE_BYTES >> 20} MB, too large for one image: save it"
             " smaller"
         )
-    paths.cache_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".upload-", dir=paths.cache_dir()) as folder:
-        path = Path(folder) / "upload.png"
+    with scratch_folder(paths.cache_dir() / "upload") as folder:
+        path = folder / "upload.png"
         path.write_bytes(content)
         try:
             image = read_image(path, max_side=MAX_SIDE)

@@ -23,7 +23,6 @@ from cdp.tasks.train_keep import (
     LAST,
     checkpoint_of,
     classifier_card,
-    clear_leftovers,
     save_examples,
 )
 from cdp.values.types import NEVER_ROBUST, EpochMetrics
@@ -50,7 +49,6 @@ def train_run(config: TrainConfig, session: Session) -> dict[str, Any]:
     prepared = prepare(config)
     # Before the network: a run whose files cannot go on should say so at once.
     checkpoint = checkpoint_of(session.folder, config, prepared)
-    clear_leftovers(session.folder)
 
     def load(state: dict[str, Tensor]) -> RobustTrainer:
         trainer = _trainer(config, prepared)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +62,6 @@ def _completed(record: dict[str, Any]) -> dict[str, Any]:
     except InputError:
         return record  # damaged: what differs is named
     return known.model_dump(mode="json", exclude=set(_WITHOUT_WEIGHT)) | record
-
-
-def clear_leftovers(folder: Path) -> None:
-    """Remove what a killed worker had half written."""
-    for name in (BEST, LAST):
-        for left in folder.glob(f".{name}.*"):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def classifier_card(

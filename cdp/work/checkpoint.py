@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.files.atomic import atomic_file, require_same, write_json
+from cdp.files.atomic import atomic_file, remove_folder, require_same, sweep, write_json
 from cdp.models.checkpoints import read_json, write_tensors
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ class Checkpoint:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             write_json(path, now)
-        for leftover in folder.glob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
+        sweep(folder)
 
     def states(self) -> list[Path]:
         """Newest first."""
@@ -111,4 +109,4 @@ class Checkpoint:
 
     def remove(self) -> None:
         """The result is in place: nothing has to go on."""
-        shutil.rmtree(self.folder)
+        remove_folder(self.folder)

@@ -1,16 +1,19 @@
 """What takes room under CDP_HOME and can go: the cache, generations that nobody saved, the trash,
-and checkpoints of trainings that are finished. Nothing else is ever touched."""
+checkpoints of trainings that are finished, and what killed processes left half written. Nothing
+else is ever touched."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from cdp.data.sets import trash_dir
+from cdp import paths
+from cdp.data.sets import notes_in, trash_dir
 from cdp.errors import InputError
-from cdp.files import cache
+from cdp.files import atomic, cache
 from cdp.files.cache import UNSAVED, CacheEntry
 from cdp.work.records import list_runs
 
@@ -28,7 +31,17 @@ def removable(parts: Sequence[str], *, older_than: float = 0.0) -> dict[str, lis
 
 def remove(entries: Sequence[CacheEntry]) -> int:
     """Delete them for good; returns the bytes that were freed."""
-    return sum(entry.size for entry in entries if cache.remove(entry))
+    return sum(entry.size for entry in entries if _remove(entry))
+
+
+def _remove(entry: CacheEntry) -> bool:
+    hidden = atomic.is_hidden_work(entry.path.name)
+    return atomic.clear(entry.path) if hidden else cache.remove(entry)
+
+
+def sweep() -> None:
+    """Clear what killed processes left, as every start of the app does."""
+    remove(_leftovers())
 
 
 def seconds_of(text: str) -> float:
@@ -59,9 +72,27 @@ def _checkpoints() -> list[CacheEntry]:
     return [CacheEntry(path, cache.size_of(path), path.lstat().st_mtime) for path in states]
 
 
+def _leftovers() -> list[CacheEntry]:
+    """Half-written files and folders, which no living process writes any more."""
+    home = paths.home()
+    # Each by itself, as any of them may be a link to another disk.
+    roots = [path for path in home.iterdir() if path.is_dir()] if home.is_dir() else []
+    left = [path for root in roots for path in atomic.leftovers(root)]
+    left += [path for path in atomic.leftovers_in(home) if path not in roots]
+    with contextlib.suppress(OSError):
+        for folder in paths.sets_dir().iterdir():
+            left += [] if folder.name.startswith(".") else notes_in(folder)
+    entries = []
+    for path in left:
+        with contextlib.suppress(OSError):  # gone by now
+            entries.append(CacheEntry(path, cache.size_of(path), path.lstat().st_mtime))
+    return entries
+
+
 PARTS: Mapping[str, Callable[[], list[CacheEntry]]] = {
     "cache": lambda: [entry for entry in cache.entries() if entry.kind != UNSAVED],
     "unsaved": lambda: [entry for entry in cache.entries() if entry.kind == UNSAVED],
     "trash": _trash,
     "checkpoints": _checkpoints,
+    "leftovers": _leftovers,
 }

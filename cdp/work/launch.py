@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shutil
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ from cdp.config.knobs import Frozen
 from cdp.data.limits import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
-from cdp.files.atomic import new_folder, read_json, refuse_existing, write_json
+from cdp.files.atomic import move_folder, new_folder, read_json, refuse_existing, write_json
 from cdp.work.launchers import LAUNCHERS, PROCESS, chosen, launcher_of, process_of
 from cdp.work.records import (
     CONFIG,
@@ -217,11 +216,13 @@ def delete(run_id: str) -> Path:
             raise InputError(f"run {run_id} is {run.state}: stop it first")
         trash_dir().mkdir(parents=True, exist_ok=True)
         target = trash_dir() / f"run-{run_id}"
-        shutil.move(run.folder, target)
+        move_folder(run.folder, target)
+
+        def note(place: Path, now: Path) -> None:
+            write_json(target / MOVED, {"from": str(place), "to": str(now)})
+
         if run.state != "finished" and run.config is not None:
-            moved = TASKS[run.kind].discard(run.name, run.config, target)
-            if moved is not None:
-                write_json(target / MOVED, dict(zip(("from", "to"), map(str, moved), strict=True)))
+            TASKS[run.kind].discard(run.name, run.config, target, note)
     return target
 
 
@@ -235,9 +236,9 @@ def undelete(run_id: str) -> None:
         refuse_existing(folder)
         moved = read_json(source / MOVED)
         if moved and Path(moved["to"]).exists() and not Path(moved["from"]).exists():
-            shutil.move(moved["to"], moved["from"])
+            move_folder(Path(moved["to"]), Path(moved["from"]))
         (source / MOVED).unlink(missing_ok=True)
-        shutil.move(source, folder)
+        move_folder(source, folder)
 
 
 @contextlib.contextmanager

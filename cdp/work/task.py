@@ -18,6 +18,8 @@ from cdp.work.session import Session
 
 C = TypeVar("C", bound=Frozen)
 R = TypeVar("R")
+Note = Callable[[Path, Path], object]
+"""Takes down where something was and where it goes."""
 
 
 class lazy:  # noqa: N801 - reads as a function does
@@ -71,7 +73,7 @@ class Task(Generic[C, R]):
     there; slot: whether it takes its turn on the device, which work that only has others work does
     not, and then it takes up settings that it is given meanwhile; named: the config has a field
     ``name`` that follows the run's; discard: moves what an unfinished run left outside its folder
-    into a folder of the trash, and answers where it was and where it lies now, None for nothing.
+    into a folder of the trash, and before that notes where it is and where it will lie.
     """
 
     name: str
@@ -90,7 +92,7 @@ class Task(Generic[C, R]):
     taken: Callable[[], set[str]] = set
     slot: bool = True
     named: bool = False
-    discard: Callable[[str, C, Path], tuple[Path, Path] | None] = _nothing
+    discard: Callable[[str, C, Path, Note], None] = _nothing
 
     def do(self, config: C, session: Session) -> R:
         """The result: computed, or found in the cache."""

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from cdp.errors import Cancelled, CdpError, Halted, InputError
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import read_json, sweep, write_json
 from cdp.work.failures import sentence
 from cdp.work.journal import JOURNAL, Journal
 from cdp.work.launchers import PROCESS, process_of, signature
@@ -87,6 +87,7 @@ def main(
     try:
         give_way()
         keep_memory()
+        sweep(folder)
         _sign(folder)
         reporter = Reporter(folder)
         run = read_run(folder)

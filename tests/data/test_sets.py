@@ -83,10 +83,13 @@ def test_a_deleted_set_is_in_the_trash_and_its_name_is_free(cdp_home: Path) -> N
     assert delete_set("a") != trashed
 
 
-def test_what_a_killed_import_left_is_cleared_after_a_day(cdp_home: Path) -> None:
-    old, young = (paths.sets_dir() / f".a.new-{age}" for age in ("old", "young"))
+def test_what_a_killed_import_of_an_earlier_version_left_is_cleared_after_a_day(
+    cdp_home: Path,
+) -> None:
+    old, young = (paths.sets_dir() / f".a.new-{digit * 16}" for digit in "01")
     for folder in (old, young):
         folder.mkdir(parents=True)
+        (folder / "image.npy").touch()
     os.utime(old, (0, 0))
     save_set("a", makers.images(), makers.labels(), {})
     assert not old.exists() and young.exists()

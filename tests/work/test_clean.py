@@ -68,6 +68,7 @@ def workspace(cdp_home: Path) -> Path:
     cache.keep("scores", "new", np.zeros(100))
     cache.keep("scores", "old", np.zeros(100))
     cache.keep("unsaved", "0123456789ab", {})
+    (paths.sets_dir() / f".cut.new-{'a' * 16}").write_bytes(b"half an image")
     os.utime(paths.cache_dir() / "scores/old.npy", (time.time() - 40 * DAY,) * 2)
     return cdp_home
 
@@ -77,7 +78,7 @@ def test_without_yes_nothing_is_deleted_and_the_sizes_are_said(workspace: Path) 
     found = clean()
     assert files() == before and not found["deleted"] and found["freed"] == 0
     entries = {part: value["entries"] for part, value in found["parts"].items()}
-    assert entries == {"cache": 2, "unsaved": 1, "trash": 2, "checkpoints": 2}
+    assert entries == {"cache": 2, "unsaved": 1, "trash": 2, "checkpoints": 2, "leftovers": 1}
     assert found["parts"]["checkpoints"]["bytes"] == 2000
     assert found["bytes"] == sum(part["bytes"] for part in found["parts"].values())
     text = CliRunner().invoke(app, ["clean"]).output
@@ -93,12 +94,13 @@ def test_with_yes_just_that_goes_and_sets_results_and_unfinished_runs_stay(works
     assert {name for name in gone if name.startswith("runs/")} == {
         f"{finished}{step:09d}.safetensors" for step in (1, 2)
     }
-    assert {name.split("/")[0] for name in gone} == {"runs", "trash", "cache"}
+    assert {name.split("/")[0] for name in gone} == {"runs", "trash", "cache", "sets"}
+    assert {name for name in gone if name.startswith("sets/")} == {f"sets/.cut.new-{'a' * 16}"}
     assert not list(trash_dir().iterdir()) and (paths.sets_dir() / "mine/card.json").exists()
     assert clean()["bytes"] == 0
 
 
-@pytest.mark.parametrize("part", ["cache", "unsaved", "trash", "checkpoints"])
+@pytest.mark.parametrize("part", ["cache", "unsaved", "trash", "checkpoints", "leftovers"])
 def test_a_part_can_be_chosen(workspace: Path, part: str) -> None:
     others = {name: value for name, value in clean()["parts"].items() if name != part}
     assert set(clean(f"--{part}", "--yes")["parts"]) == {part}
@@ -108,7 +110,7 @@ def test_a_part_can_be_chosen(workspace: Path, part: str) -> None:
 
 def test_only_what_is_old_enough_goes(workspace: Path) -> None:
     found = clean("--older-than", "30d", "--yes")
-    expected = {"cache": 1, "unsaved": 0, "trash": 0, "checkpoints": 0}
+    expected = {"cache": 1, "unsaved": 0, "trash": 0, "checkpoints": 0, "leftovers": 0}
     assert {part: value["entries"] for part, value in found["parts"].items()} == expected
     assert cache.load_array("scores", "new") is not None
     assert cache.load_array("scores", "old") is None

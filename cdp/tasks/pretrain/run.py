@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.errors import InputError
+from cdp.files.atomic import move_folder, remove_folder
 from cdp.models.checkpoints import read_json, training_folder
 from cdp.models.encoders import encoder_folder
 from cdp.models.pipelines import model_folder
 from cdp.tasks.pretrain.shared import settings_of
 from cdp.work.session import Session
+from cdp.work.task import Note
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -166,7 +167,7 @@ def made_already(session: Session, target: Path) -> bool:
         or (training_folder(target) / "state.safetensors").exists()
     ):
         return False
-    shutil.rmtree(training_folder(target), ignore_errors=True)
+    remove_folder(training_folder(target))
     return True
 
 
@@ -179,20 +180,17 @@ def left_at(target: Path) -> tuple[int, list[float]]:
     return int(state.get("step", 0)), [] if losses is None else losses.tolist()
 
 
-def discard(
-    name: str, config: PretrainConfig | EncoderConfig, target: Path
-) -> tuple[Path, Path] | None:
+def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path, note: Note) -> None:
     """Move the checkpoint of this run's own unfinished training into ``target``."""
     folder = training_folder(_folder(config))
     try:
         begun_with = settings_of(read_json(folder / "config.json"))
         own = begun_with == settings_of(config.model_dump(mode="json"))
     except InputError:
-        return None
-    if not own:
-        return None
-    shutil.move(folder, target / "training")
-    return folder, target / "training"
+        return
+    if own:
+        note(folder, target / "training")
+        move_folder(folder, target / "training")
 
 
 def _drive(

@@ -3,7 +3,6 @@ and nothing of it is kept."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from cdp import paths
 from cdp.data.importing import Brought, bring
 from cdp.errors import CdpError, InputError
+from cdp.files.atomic import scratch_folder
 from cdp.ui.kit.frame import steady
 from cdp.ui.kit.words import plain, split_tags
 from cdp.work.failures import sentence
@@ -104,8 +104,7 @@ def bring_upload(
     without the place they were kept in."""
     if train is None:
         raise InputError("no file was chosen: choose an .npz")
-    paths.cache_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".import-", dir=paths.cache_dir()) as folder:
+    with scratch_folder(paths.cache_dir() / "import") as folder:
         written: list[Path | None] = []
         for what, file in (("train", train), ("test", test)):
             if file is None:
@@ -113,7 +112,7 @@ def bring_upload(
                 continue
             # The name of the file gives the set's; nothing of it leads out of the folder.
             stem = Path(file.name.replace("\\", "/")).stem[:80]
-            path = Path(folder) / what / f"{stem}.npz"
+            path = folder / what / f"{stem}.npz"
             path.parent.mkdir()
             path.write_bytes(file.getbuffer())
             written.append(path)
