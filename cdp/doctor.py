@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Report:
     datasets: list[dict[str, Any]]
     models: list[dict[str, Any]]
     encoders: list[dict[str, Any]]
+    disk: dict[str, Any] = field(default_factory=dict)
     problems: list[Trouble] = field(default_factory=list)
 
     @property
@@ -73,6 +74,7 @@ def examine() -> Report:
         _datasets(problems),
         _models(problems),
         _encoders(problems),
+        _disk(problems),
         problems,
     )
 
@@ -169,6 +171,22 @@ def _home(problems: list[Trouble]) -> dict[str, Any]:
         "writable": writable,
         "free_bytes": free,
     }
+
+
+def _disk(problems: list[Trouble]) -> dict[str, Any]:
+    """What takes how much room under CDP_HOME, and whether that is too much."""
+    from cdp.work.usage import measure
+
+    try:
+        usage = measure()
+    except InputError as error:
+        what, _, remedy = str(error).partition(": ")
+        problems.append(Trouble(what, remedy, blocking=False))
+        return {}
+    if usage.problem:
+        what, _, remedy = usage.problem.partition(": ")
+        problems.append(Trouble(what, remedy, blocking=False))
+    return asdict(usage)
 
 
 def _datasets(problems: list[Trouble]) -> list[dict[str, Any]]:

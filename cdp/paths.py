@@ -9,6 +9,8 @@ from cdp.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
+QUOTA = "CDP_QUOTA"
+"""The environment variable with the size that CDP_HOME should stay below, such as "20 GB"."""
 _OTHER_HOME = (
     "set the environment variable CDP_HOME to a folder that you can write, and start again"
 )

@@ -12,7 +12,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from cdp import __version__, paths
-from cdp.cli import compare, evaluate, experiment, making, project, runs, sets, system, theory
+from cdp.cli import (
+    compare,
+    evaluate,
+    experiment,
+    making,
+    project,
+    runs,
+    sets,
+    store,
+    system,
+    theory,
+)
 from cdp.cli.options import option
 from cdp.cli.output import INTERRUPTED, say
 from cdp.config.presets import PRESETS, TRAIN_PRESETS
@@ -65,7 +76,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     *(making.pretrain, making.pretrain_encoder, making.train, evaluate.evaluate),
     *(compare.compare, compare.leaderboard, runs.runs, runs.show, runs.stop, runs.resume),
     *(runs.forward, runs.logs, runs.label),
-    *(theory.theory, system.clean),
+    *(theory.theory, system.clean, store.backup, store.restore),
 )
 COMMANDS = {command.__name__.strip("_").replace("_", "-"): command for command in _COMMANDS}
 """In the order of the help. A background task that is not among them gets the command that its

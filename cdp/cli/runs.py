@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -164,6 +165,7 @@ def logs(
 ) -> None:
     """Print the last lines of a run's log."""
     from cdp.work.launchers import LOG
+    from cdp.work.logs import earlier
     from cdp.work.records import get_run
 
     target = find(run)
@@ -173,11 +175,14 @@ def logs(
     except FileNotFoundError:
         return
     with log:
-        last = log.read().splitlines(keepends=True)[-lines:] if lines else []
+        text = earlier(target.folder) + log.read()
+        last = text.splitlines(keepends=True)[-lines:] if lines else []
         typer.echo(b"".join(last).decode("utf-8", "replace"), nl=False)
         while follow:
             # Asked first: what a run writes before its end is then still read.
             over = get_run(target.id).over
+            if os.fstat(log.fileno()).st_size < log.tell():  # it has begun anew
+                log.seek(0)
             while piece := log.read(FOLLOW_BYTES):
                 typer.echo(piece.decode("utf-8", "replace"), nl=False)
             if over:

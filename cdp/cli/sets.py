@@ -147,7 +147,7 @@ def _row(entry: SetEntry) -> dict[str, Any]:
 
 def _line(row: dict[str, Any]) -> str:
     if "error" in row:
-        return f"{row['name']:<24} broken: {row['error']}"
+        return f"{row['name']:<24} cannot be read: {row['error']}"
     size, without = image_size(*row["shape"]), _without(row["labelled"])
     return f"{row['name']:<24} {row['count']:>9,} images of {size}{without}, made {row['created']}"
 

@@ -45,6 +45,7 @@ def lines(report: Report) -> list[str]:
     text = ["Versions", *(f"  {name:<13} {now or 'not installed'}" for name, now in versions)]
     text += ["", "Device", *_device(report.device)]
     text += ["", "Files", *_home(report.home)]
+    text += ["", "Disk", *_disk(report.disk)]
     text += ["", "Data sets", *(f"  {row['name']:<15} {_dataset(row)}" for row in report.datasets)]
     text += ["", "Diffusion models", *_checkpoints(report.models)]
     text += ["", "Encoders", *_checkpoints(report.encoders)]
@@ -68,6 +69,17 @@ def _home(home: dict[str, Any]) -> list[str]:
     state += "writable" if home["writable"] else "not writable"
     free = bytes_text(home["free_bytes"])
     return [f"  CDP_HOME      {home['path']} ({state})", f"  free disk     {free}"]
+
+
+def _disk(disk: dict[str, Any]) -> list[str]:
+    if not disk:
+        return ["  not measured"]
+    quota = f" of {bytes_text(disk['quota'])}" if disk["quota"] else ""
+    parts = (*disk["kinds"], *({**item, "name": f"  {item['name']}"} for item in disk["largest"]))
+    return [
+        f"  {'CDP_HOME':<40} {bytes_text(disk['size']):>9}{quota}",
+        *(f"  {item['name']:<40} {bytes_text(item['size']):>9}" for item in parts),
+    ]
 
 
 def _dataset(row: dict[str, Any]) -> str:

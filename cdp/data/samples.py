@@ -22,6 +22,7 @@ from cdp.data.limits import MAX_CHANNELS, MAX_CLASSES, MAX_ROWS, MAX_SIDE
 from cdp.errors import InputError
 from cdp.files import npy
 from cdp.files.atomic import read_small_text
+from cdp.files.versions import NewerError, require_known
 
 CARD = "card.json"
 FORMAT, UNLABELLED = 2, 2
@@ -86,11 +87,14 @@ def read_card(folder: Path) -> dict[str, Any]:
     text = read_small_text(path, MAX_BYTES, "a card", missing=remedy, remedy=remedy)
     try:
         card = json.loads(text)
+        require_known(path, card.get("format") if isinstance(card, dict) else None, FORMAT)
         _Card.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise InputError(f"{path} is not a card ({field}: {first['msg']}): {remedy}") from error
+    except NewerError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON ({str(error)[:80]}): {remedy}") from error
     return dict(card)

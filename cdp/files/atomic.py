@@ -75,7 +75,7 @@ def _hold(file: IO[bytes]) -> bool:
         return False
     except OSError:
         return True
-    return os.fstat(file.fileno()).st_nlink > 0
+    return os.path.lexists(file.name)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

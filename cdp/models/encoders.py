@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cdp import __version__
 from cdp.config.pretrain import EncoderConfig
 from cdp.errors import InputError, MissingError
+from cdp.files.versions import require_known
 from cdp.models.checkpoints import (
     Match,
     is_name,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
+FORMAT = 1
+"""Of the cards of networks that are written and read."""
 JUDGE = "judge"
 """The classifier that scores and never guides."""
 TRAINED, BEST = "run:", "best"
@@ -83,7 +86,7 @@ class Listed:
 
 def list_encoders(dataset: str) -> list[Listed]:
     """The encoders of a data set: shipped ones, own ones, those of robust trainings."""
-    return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)] + [
+    return [entry for root in _roots(dataset) for entry in list_checkpoints(root)] + [
         entry for entry in _trained() if entry.card.get("dataset") == dataset
     ]
 
@@ -95,7 +98,7 @@ def encoders_by_dataset() -> dict[str, list[Listed]]:
         trained.setdefault(str(entry.card.get("dataset") or ""), []).append(entry)
     trained.pop("", None)
     return {
-        name: [entry for root in _roots(name) for entry in list_checkpoints(root, CARD)]
+        name: [entry for root in _roots(name) for entry in list_checkpoints(root)]
         + trained.get(name, [])
         for name in dict.fromkeys([*datasets_with_encoders(), *trained])
     }
@@ -108,17 +111,24 @@ def datasets_with_encoders() -> list[str]:
     return list(dict.fromkeys(folder.name for folder in folders if is_name(folder.name)))
 
 
-def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
+def list_checkpoints(root: Path) -> list[Listed]:
     """Sub-folders with a card, by name; hidden (unfinished) ones never."""
     listed = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         if not is_name(folder.name) or not folder.is_dir():
             continue
         try:
-            listed.append(Listed(folder.name, folder, read_json(folder / card_name)))
+            listed.append(Listed(folder.name, folder, read_card(folder)))
         except InputError as error:
             listed.append(Listed(folder.name, folder, {}, str(error)))
     return listed
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What a network's folder says of itself. Raises MissingError or InputError."""
+    card = read_json(folder / CARD)
+    require_known(folder / CARD, card.get("format"), FORMAT)
+    return card
 
 
 def encoder_weights(name_or_path: str | Path, dataset: str) -> str:
@@ -128,7 +138,7 @@ def encoder_weights(name_or_path: str | Path, dataset: str) -> str:
 
 def encoder_card(name_or_path: str | Path, dataset: str) -> dict[str, Any]:
     """What an encoder says of itself. Raises MissingError where there is none."""
-    return read_json(_folder_of(name_or_path, dataset) / CARD)
+    return read_card(_folder_of(name_or_path, dataset))
 
 
 def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
@@ -139,7 +149,7 @@ def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
     from cdp.models.classifiers import build_described
 
     folder = _folder_of(name_or_path, dataset)
-    card = read_json(folder / CARD)
+    card = read_card(folder)
     # Without memory until the file has proved to hold what the card announces.
     with torch.device("meta"):
         net = build_described(card.get("architecture"), folder / CARD)
@@ -181,7 +191,7 @@ def fill(net: Classifier, path: Path) -> str:
 def card_facts(what: str, info: DatasetInfo) -> dict[str, Any]:
     """What every card of ours says first. what: "diffusion", "encoder" or "classifier"."""
     return {
-        "format": 1,
+        "format": FORMAT,
         "what": what,
         "dataset": info.name,
         "dataset_title": info.title,
@@ -210,7 +220,7 @@ def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make
         for root in roots:
             if (root / text).is_dir():
                 return root / text
-        known = sorted({entry.name for root in roots for entry in list_checkpoints(root, CARD)})
+        known = sorted({entry.name for root in roots for entry in list_checkpoints(root)})
         raise MissingError(
             f"there is no {what} named {text!r}: choose"
             f" {', '.join(known) if known else 'a path like ./folder'}, or make one with {make}"
@@ -251,7 +261,7 @@ def _trained() -> list[Listed]:
     listed = []
     for folder in folders:
         try:
-            card = read_json(folder / CARD)
+            card = read_card(folder)
         except (InputError, MissingError):
             continue  # a run of another kind, or one that the list of runs tells about
         if is_name(folder.parent.name):

@@ -30,7 +30,7 @@ from cdp.models.checkpoints import (
     whole,
     write_json,
 )
-from cdp.models.encoders import CARD, Listed, find_checkpoint, list_checkpoints
+from cdp.models.encoders import CARD, Listed, find_checkpoint, list_checkpoints, read_card
 from cdp.paths import ASSETS, models_dir
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class DiffusionModel:
 def list_models() -> list[Listed]:
     """Shipped and own models by name, those without a card of ours with what their network's
     settings imply; ``problem`` tells of a broken one."""
-    return [_with_card(entry) for root in _roots() for entry in list_checkpoints(root, CARD)]
+    return [_with_card(entry) for root in _roots() for entry in list_checkpoints(root)]
 
 
 def _with_card(entry: Listed) -> Listed:
@@ -211,7 +211,7 @@ def _card(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     path = folder / CARD
     if not path.exists():
         return _implied_card(folder, config)
-    card = read_json(path)
+    card = read_card(folder)
     shape, patch, classes, names = (
         card.get(field) for field in ("shape", "patch", "classes", "class_names")
     )

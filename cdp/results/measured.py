@@ -195,7 +195,7 @@ def _unfit(run: Run) -> str:
     """Why a run cannot be compared, "" where it can."""
     name = f"Run {run.name[:80]} ({run.id})"
     if run.config is None:
-        return f"{name} is damaged: {run.error}."
+        return f"{name} cannot be read: {run.error}."
     if isinstance(run.config, TrainConfig):
         return ""
     of = run.config.model if isinstance(run.config, EvaluateConfig) else ""

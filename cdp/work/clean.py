@@ -76,9 +76,11 @@ def _leftovers() -> list[CacheEntry]:
     """Half-written files and folders, which no living process writes any more."""
     home = paths.home()
     # Each by itself, as any of them may be a link to another disk.
-    roots = [path for path in home.iterdir() if path.is_dir()] if home.is_dir() else []
-    left = [path for root in roots for path in atomic.leftovers(root)]
-    left += [path for path in atomic.leftovers_in(home) if path not in roots]
+    left = atomic.leftovers_in(home)
+    for root in home.iterdir() if home.is_dir() else ():
+        if root.is_dir() and not atomic.is_hidden_work(root.name):
+            left += atomic.leftovers(root)
+    left += atomic.leftovers_in(home.parent, home.name)  # of a restore
     with contextlib.suppress(OSError):
         for folder in paths.sets_dir().iterdir():
             left += [] if folder.name.startswith(".") else notes_in(folder)

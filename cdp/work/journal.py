@@ -1,10 +1,12 @@
-"""The numbers of a run as it goes: metrics.jsonl, one line a point, on disk before the run goes on.
+"""The numbers of a run as it goes: metrics.jsonl, a line with its format, where it has one, and one
+line a point, on disk before the run goes on.
 The worker appends; resuming and every page read. Lines are only ever added, but for
 ``Journal.cut``, which puts a shorter file in place of the old one when a run goes on from an
 earlier checkpoint."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -16,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from cdp.files.atomic import atomic_file
+from cdp.files.versions import require_known
 
 JOURNAL = "metrics.jsonl"
+FORMAT = 1
+_HEAD = json.dumps({"format": FORMAT}).encode() + b"\n"
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +116,7 @@ class Journal:
         """Raises OSError, with the file as before, on a full disk."""
         point = Point(int(step), time.time(), _finite(values))
         line = json.dumps(vars(point), allow_nan=False).encode() + b"\n"
+        line = line if self._size else _HEAD + line
         try:
             _write_all(self._file, line)
             os.fsync(self._file)
@@ -126,18 +132,20 @@ class Journal:
             return
         lines = [line for line, point in _lines(self._path.read_bytes()) if point.step <= step]
         with atomic_file(self._path) as file:
-            file.writelines(lines)
+            file.writelines([_HEAD, *lines])
         self._release()
         self._open()
 
 
 def read_journal(path: Path) -> list[Point]:
     """All points. A missing file is an empty one; damaged lines, and a last one that is being
-    written, are left out. ``Follower`` reads what is new."""
+    written, are left out. ``Follower`` reads what is new. Raises NewerError for a later format."""
     try:
-        return points_of(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         return []
+    _require_known(path, content)
+    return points_of(content)
 
 
 @dataclass
@@ -180,6 +188,13 @@ class Follower:
         with self.path.open("rb") as file:
             file.seek(self._offset - len(self._last))
             return file.read()
+
+
+def _require_known(path: Path, content: bytes) -> None:
+    """content: from the beginning of a journal on."""
+    with contextlib.suppress(json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        head = json.loads(content[: content.find(b"\n") + 1])
+        require_known(path, head.get("format") if isinstance(head, dict) else None, FORMAT)
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, float]:

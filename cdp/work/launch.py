@@ -25,6 +25,7 @@ from cdp.files.atomic import move_folder, new_folder, read_json, refuse_existing
 from cdp.work.launchers import LAUNCHERS, PROCESS, chosen, launcher_of, process_of
 from cdp.work.records import (
     CONFIG,
+    FORMAT,
     FORWARD,
     RESUMABLE,
     STATUS,
@@ -94,7 +95,8 @@ def _create(task: AnyTask, config: Frozen, name: str, share: Share | None = None
     _refuse_rival(task, config, name)
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     with new_folder(paths.runs_dir() / run_id) as folder:
-        begun: dict[str, Any] = {"kind": task.name, "name": name, "created": time.time()}
+        begun: dict[str, Any] = {"format": FORMAT, "kind": task.name, "name": name}
+        begun |= {"created": time.time()}
         begun |= {} if share is None else {"share": asdict(share)}
         write_json(folder / CONFIG, begun | {"config": write_config(config)})
         _mark_queued(folder)
@@ -149,7 +151,7 @@ def extend(task: AnyTask, run_id: str, config: Frozen, *, command: Sequence[str]
         before = itertools.count(1)
         kept = (run.folder / f"config-{number}.json" for number in before)
         write_json(next(path for path in kept if not path.exists()), record)
-        write_json(run.folder / CONFIG, record | {"config": write_config(config)})
+        write_json(run.folder / CONFIG, record | {"format": FORMAT, "config": write_config(config)})
         if run.over:
             _restart(run, command, launcher, progress=False)
 
@@ -266,7 +268,8 @@ def _refuse_rival(task: AnyTask, config: Frozen, name: str) -> None:
 
 def _mark_queued(folder: Path, *, progress: bool = True) -> None:
     before = (read_json(folder / STATUS) or {}).get("progress") if progress else None
-    write_json(folder / STATUS, {"state": "queued", "progress": before, "updated": time.time()})
+    status = {"format": FORMAT, "state": "queued", "progress": before, "updated": time.time()}
+    write_json(folder / STATUS, status)
 
 
 def _start(folder: Path, command: Sequence[str], name: str) -> None:

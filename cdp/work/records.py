@@ -8,7 +8,7 @@ process.json   the worker process, such as its pid and start time; written at a 
                worker as it begins
 stop           asks the worker to stop; its presence also tells a stop from a crash afterwards
 forward        puts a waiting run before all others; holds when that was asked for
-log.txt        what the worker printed
+log.txt        what the worker printed; log.1.txt what before that, once it is long
 metrics.jsonl  the journal (cdp.work.journal); beside it resources.jsonl and what the work keeps
 """
 
@@ -24,13 +24,18 @@ from cdp import paths
 from cdp.config.knobs import Frozen
 from cdp.errors import InputError, MissingError
 from cdp.files.atomic import read_json
-from cdp.work.launchers import LOG, PROCESS, launcher_of, process_of
+from cdp.files.versions import NewerError, require_known
+from cdp.work.launchers import PROCESS, launcher_of, process_of
+from cdp.work.logs import tail
 from cdp.work.registry import read_config
 from cdp.work.session import Progress, read_progress
 
 State = Literal["queued", "running", "stopping", "finished", "failed", "stopped", "interrupted"]
 
 CONFIG, STATUS, STOP, FORWARD = "config.json", "status.json", "stop", "forward"
+FORMAT = 1
+"""Of settings and status that are written and read. What has none is from before there were any:
+``read_config`` has its settings in today's terms, and its status reads as today's does."""
 RESUMABLE: tuple[State, ...] = ("failed", "stopped", "interrupted")
 ENDS: tuple[State, ...] = ("finished", "failed", "stopped")
 """What a worker's last word can be; whatever else stands in its status was true while its process
@@ -170,7 +175,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def read_run(folder: Path) -> Run:
     """What the files of one run and the process table say together."""
     status, record = _read(folder / STATUS), _read(folder / CONFIG)
-    kind, config, broken = _settings(folder, record)
+    kind, config, broken = _settings(folder, record, status)
     alive, pid = False, None
     if config is None or status.get("state") not in ENDS:
         alive, pid = _alive(folder)
@@ -206,11 +211,17 @@ def _forwarded(folder: Path) -> float:
     return _number(_read(folder / FORWARD).get("asked")) or 0.0
 
 
-def _settings(folder: Path, record: dict[str, Any]) -> tuple[str, Frozen | None, str | None]:
+def _settings(
+    folder: Path, record: dict[str, Any], status: dict[str, Any]
+) -> tuple[str, Frozen | None, str | None]:
     """Kind and settings, or None and why they cannot be used."""
     kind = str(record.get("kind", "generate"))
     try:
+        require_known(folder / CONFIG, record.get("format"), FORMAT)
+        require_known(folder / STATUS, status.get("format"), FORMAT)
         return kind, read_config(kind, record["config"]), None
+    except NewerError as newer:
+        return kind, None, str(newer)
     except (InputError, KeyError, TypeError, AttributeError) as broken:
         return kind, None, f"{folder / CONFIG} cannot be used ({broken}): delete this run"
 
@@ -260,9 +271,4 @@ def _text(value: Any) -> str | None:
 
 def log_tail(run: Run, size: int = 16384) -> str:
     """The last ``size`` bytes of what the worker printed; empty where it printed nothing."""
-    try:
-        with (run.folder / LOG).open("rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - size))
-            return log.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
+    return tail(run.folder, size).decode("utf-8", "replace")

@@ -27,7 +27,8 @@ from cdp.files.atomic import read_json, sweep, write_json
 from cdp.work.failures import sentence
 from cdp.work.journal import JOURNAL, Journal
 from cdp.work.launchers import PROCESS, process_of, signature
-from cdp.work.records import STATUS, STOP, Run, State, read_run
+from cdp.work.logs import bound
+from cdp.work.records import FORMAT, STATUS, STOP, Run, State, read_run
 from cdp.work.resources import RESOURCES, ResourceSampler
 from cdp.work.session import Progress, Session
 from cdp.work.slots import device_slot, give_way, pin_device
@@ -245,6 +246,8 @@ class Reporter:
                 if not self._over.is_set() and (self._stale or now - written >= _HEARTBEAT_SECONDS):
                     self._write()
                     written = now
+            with contextlib.suppress(OSError):  # a full disk: once there is room again
+                bound(self._path.parent)
 
     def _end_process(self) -> None:
         logger.warning(
@@ -259,7 +262,7 @@ class Reporter:
     def _write(self) -> None:
         """Never raises for a full disk: the work decides how the run ends, not its heartbeat."""
         self._stale = False
-        status = self._status | {"updated": time.time()}
+        status = {"format": FORMAT} | self._status | {"updated": time.time()}
         try:
             write_json(self._path, status)
         except OSError as error:

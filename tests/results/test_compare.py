@@ -393,7 +393,7 @@ def test_what_is_missing_is_named_with_a_remedy_and_the_rest_is_compared() -> No
     assert str(place) in said["gone"] and "restores it" in said["gone"]
     assert "'nowhere' is not here" in said["nowhere"]
     assert said["e-a-s0"].endswith("no training but of kind evaluate: compare a-s0 in its place.")
-    assert "broken (fake) is damaged" in said["fake"] and "epochs" in said["fake"]
+    assert "broken (fake) cannot be read" in said["fake"] and "epochs" in said["fake"]
     assert compare([]).arms == () and compare(["x"]).arms == () and len(compare(["x"]).missing) == 1
 
 

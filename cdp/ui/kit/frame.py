@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,11 +31,16 @@ def framed() -> None:
 
 
 def usable_home() -> None:
-    """Said above every page where nothing can be written into CDP_HOME; the pages stop where it
-    cannot even be read."""
+    """Said above every page where nothing can be written into CDP_HOME, or it is larger than it
+    should be; the pages stop where it cannot even be read."""
     with st.container():
         if problem := paths.home_problem():
             st.error(plain(f"{problem}."))
+        elif quota := os.environ.get(paths.QUOTA):
+            from cdp.ui.kit.upkeep import room
+
+            if problem := room(str(paths.home()), quota).problem():
+                st.warning(plain(f"{problem}."))
     try:
         paths.require_home()
     except InputError:
