@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from cdp.work.launchers import LAUNCHERS, Local, process_of
+from cdp.work.queue import queue_dir
 from tests.browser import find_browser
 from tests.work.forks import Forked
 
@@ -22,6 +23,8 @@ def cdp_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     home = tmp_path / "cdp-home"
     monkeypatch.setenv("CDP_HOME", str(home))
     yield home
+    for waiting in queue_dir().glob("*.*"):  # of the home that the test itself may have set
+        waiting.unlink(missing_ok=True)
     for folder in (home / "runs").glob("[0-9]*"):
         if Local().alive(process := process_of(folder)):
             Local().kill(process)

@@ -28,6 +28,7 @@ from cdp.cli.options import option
 from cdp.cli.output import INTERRUPTED, say
 from cdp.config.presets import PRESETS, TRAIN_PRESETS
 from cdp.errors import Cancelled, CdpError
+from cdp.work.queue import ensure_dispatcher
 from cdp.work.registry import TASKS
 
 app = typer.Typer(
@@ -110,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         if not {"doctor", "--help", "--version"} & set(args):
             paths.require_home()
+            ensure_dispatcher()
         typer.main.get_command(app).main(args=args)
     except CdpError as error:
         if debug:

@@ -260,7 +260,8 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> Backup:
 
 def _checked(info: zipfile.ZipInfo, path: Path) -> zipfile.ZipInfo:
     """A member that may be unpacked. Raises InputError for one that no backup has: a link, a way out
-    of the folder, or something that unpacks to more than it is."""
+    of the folder, something that unpacks to more than it is, or a file of the queue, which would be
+    executed."""
     parts = PurePosixPath(info.filename).parts
     mode = info.external_attr >> 16
     plain = (
@@ -275,6 +276,7 @@ def _checked(info: zipfile.ZipInfo, path: Path) -> zipfile.ZipInfo:
         and parts[0] == TREE
         and "/".join(parts) == info.filename
         and ".." not in parts
+        and not (parts[1] == paths.runs_dir().name and parts[2:3] and parts[2][:1] == ".")
         and not set("\\\0") & set(info.filename)
         and len(parts) <= _MOST_PARTS
         and len(info.filename) <= _MOST_LETTERS

@@ -22,7 +22,16 @@ from cdp.data.limits import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
 from cdp.files.atomic import move_folder, new_folder, read_json, refuse_existing, write_json
-from cdp.work.launchers import LAUNCHERS, PROCESS, chosen, launcher_of, process_of
+from cdp.work import queue
+from cdp.work.launchers import (
+    LAUNCHERS,
+    LOCAL,
+    PROCESS,
+    chosen,
+    environment,
+    launcher_of,
+    process_of,
+)
 from cdp.work.records import (
     CONFIG,
     FORMAT,
@@ -38,7 +47,7 @@ from cdp.work.records import (
     require_own,
 )
 from cdp.work.registry import TASKS, read_config, write_config
-from cdp.work.slots import slot_count
+from cdp.work.slots import free_slots, in_line, slot_count
 from cdp.work.task import Task
 from cdp.work.ticket import State, Ticket, before
 
@@ -76,7 +85,7 @@ def launch(
     it takes, also when it is started again. Raises InputError where the name is no name, or taken.
     """
     launcher = chosen()
-    with _launching():
+    with launching():
         run_id = _create(task, config, name, share)
         _start(paths.runs_dir() / run_id, command, launcher)
     return run_id
@@ -85,7 +94,7 @@ def launch(
 def create(task: AnyTask, config: Frozen, name: str) -> str:
     """A run that nothing works on yet; returns its id. For a process that will work on it itself
     (``cdp.work.worker.main``). Raises as ``launch``."""
-    with _launching():
+    with launching():
         return _create(task, config, name)
 
 
@@ -99,7 +108,7 @@ def _create(task: AnyTask, config: Frozen, name: str, share: Share | None = None
         begun |= {"created": time.time()}
         begun |= {} if share is None else {"share": asdict(share)}
         write_json(folder / CONFIG, begun | {"config": write_config(config)})
-        _mark_queued(folder)
+        mark_queued(folder)
     return run_id
 
 
@@ -117,7 +126,7 @@ def resume(run_id: str, *, command: Sequence[str] = WORKER) -> None:
     """Start a run again where it was left. Raises InputError unless it failed, was stopped or was
     interrupted."""
     launcher = chosen()
-    with _launching():
+    with launching():
         run = get_run(run_id)
         require_own(run)
         if run.config is None:
@@ -135,7 +144,7 @@ def extend(task: AnyTask, run_id: str, config: Frozen, *, command: Sequence[str]
     (``settings_since``), one that is over is started again. The settings of before stay beside
     them. Raises InputError where it is stopping, or its work does not take any up."""
     launcher = chosen()
-    with _launching():
+    with launching():
         run = get_run(run_id)
         require_own(run)
         end = time.monotonic() + GRACE_SECONDS
@@ -167,7 +176,7 @@ def earlier_configs(folder: Path) -> Iterator[Frozen]:
 def settings_since(folder: Path, config: Frozen, *, close: bool) -> Frozen | None:
     """The settings that the run in ``folder`` was given since it read ``config``, None where there
     are none. close: then none are taken up any more, as the run is about to end."""
-    with _launching():
+    with launching():
         now = read_run(folder).config
         if now is not None and now != config:
             return now
@@ -177,10 +186,11 @@ def settings_since(folder: Path, config: Frozen, *, close: bool) -> Frozen | Non
 
 
 def _restart(run: Run, command: Sequence[str], launcher: str, *, progress: bool = True) -> None:
-    """progress: whether how far it came still says how far it is."""
-    _mark_queued(run.folder, progress=progress)
+    """progress: see ``mark_queued``."""
+    mark_queued(run.folder, progress=progress)
     for leftover in (PROCESS, STOP, CLOSED, FORWARD):
         (run.folder / leftover).unlink(missing_ok=True)
+    queue.withdraw(run.id)
     _start(run.folder, command, launcher)
 
 
@@ -192,6 +202,12 @@ def stop(run_id: str) -> None:
         return
     process = process_of(run.folder)
     (run.folder / STOP).touch()
+    if queue.withdraw(run_id):
+        status = {"format": FORMAT, "state": "stopped", "ended": time.time()}
+        status |= {"progress": _progress(run.folder)}
+        with contextlib.suppress(OSError):  # the file that asks for it says so as well
+            write_json(run.folder / STATUS, status)
+        return
     # Not a daemon: a command line that ends right after this call still sees the stop through.
     threading.Thread(target=_see_through, args=(run.folder, process), name=f"stop-{run_id}").start()
 
@@ -211,7 +227,7 @@ def delete(run_id: str) -> Path:
     """Move a run that is over, and what it left unfinished elsewhere, to the trash; returns where
     it lies now. A finished set, model or encoder stays. Raises InputError where a process still
     works on the run."""
-    with _launching():
+    with launching():
         run = get_run(run_id)
         require_own(run)
         if not run.over:
@@ -231,7 +247,7 @@ def delete(run_id: str) -> Path:
 def undelete(run_id: str) -> None:
     """Take a run out of the trash again, with what it left unfinished elsewhere. Raises InputError
     where it is not there any more, or its place is taken."""
-    with _launching():
+    with launching():
         source, folder = trash_dir() / f"run-{run_id}", paths.runs_dir() / run_id
         if source.parent != trash_dir() or not source.is_dir():
             raise InputError(f"run {run_id[:80]!r} is not in the trash any more")
@@ -244,7 +260,7 @@ def undelete(run_id: str) -> None:
 
 
 @contextlib.contextmanager
-def _launching() -> Iterator[None]:
+def launching() -> Iterator[None]:
     """One at a time: two tabs may press the same button at once."""
     paths.runs_dir().mkdir(parents=True, exist_ok=True)
     with FileLock(paths.runs_dir() / ".launch.lock"):
@@ -266,16 +282,60 @@ def _refuse_rival(task: AnyTask, config: Frozen, name: str) -> None:
             raise InputError(f"run {run.id} ({run.state}) {verb} {name!r} already: {way}")
 
 
-def _mark_queued(folder: Path, *, progress: bool = True) -> None:
-    before = (read_json(folder / STATUS) or {}).get("progress") if progress else None
+def mark_queued(folder: Path, *, progress: bool = True) -> None:
+    """progress: whether how far it came still says how far it is."""
+    before = _progress(folder) if progress else None
     status = {"format": FORMAT, "state": "queued", "progress": before, "updated": time.time()}
     write_json(folder / STATUS, status)
 
 
-def _start(folder: Path, command: Sequence[str], name: str) -> None:
-    process = LAUNCHERS[name].start(folder, (*command, *_options(folder)))
+def _progress(folder: Path) -> Any:
+    return (read_json(folder / STATUS) or {}).get("progress")
+
+
+def _start(folder: Path, command: Sequence[str], launcher: str) -> None:
+    """Start it, or let it wait for its turn."""
+    command = (*command, *_options(folder))
+    slots = _slots(command) if launcher == LOCAL else 0
+    if slots and _waits(read_run(folder), slots):
+        queue.put(folder.name, queue.Start(command, environment(), _here(), slots))
+        queue.ensure_dispatcher()
+    else:
+        start_process(folder, command, launcher)
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # deleted below this process
+        return str(paths.home())
+
+
+def start_process(folder: Path, command: Sequence[str], launcher: str = LOCAL) -> None:
+    """Start what works on a run."""
+    process = LAUNCHERS[launcher].start(folder, command)
     with contextlib.suppress(OSError):  # a local worker says so itself as well
-        write_json(folder / PROCESS, process if name == "local" else {"launcher": name} | process)
+        write_json(
+            folder / PROCESS, process if launcher == LOCAL else {"launcher": launcher} | process
+        )
+
+
+def _slots(command: Sequence[str]) -> int:
+    """Of how many slots what the command starts may take one; 0 where it says itself that this is
+    no number."""
+    given = [number for word, number in itertools.pairwise(command) if word == "--slots"]
+    try:
+        return int(given[-1]) if given else slot_count()
+    except (InputError, ValueError):
+        return 0
+
+
+def _waits(run: Run, slots: int) -> bool:
+    """Whether a run would wait where its process was started now."""
+    if run.kind not in TASKS or not TASKS[run.kind].slot:
+        return False
+    free = free_slots(slots)
+    return not free or sum(other.turn < run.turn for other in in_line()) >= free
 
 
 def _options(folder: Path) -> list[str]:

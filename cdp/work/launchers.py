@@ -20,6 +20,9 @@ from cdp.errors import InputError
 from cdp.files.atomic import read_json
 
 PROCESS, LOG = "process.json", "log.txt"
+LOCAL = "local"
+NICENESS = "CDP_NICENESS"
+"""The environment variable with the niceness of whoever asked for a process."""
 _SAME_START = 2.0
 """Two readings of one process's start time differ by less than this many seconds; a reused pid's do
 not. Where Linux says in which boot and at which tick of it a process began, that decides: the time
@@ -32,7 +35,8 @@ _BEGAN = 19
 class Launcher(Protocol):
     """start: runs the command for a run's folder, with what it prints at the end of ``log.txt``;
     returns what names the process later, JSON-ready. alive: whether it lives, or waits to. kill:
-    ends it with its children at once; nothing happens to one that is gone."""
+    ends it with its children at once; nothing happens to one that is gone. Runs of ``LOCAL`` are
+    started when their turn comes; all others at once, as a cluster lets its jobs wait itself."""
 
     def start(self, folder: Path, command: Sequence[str]) -> dict[str, Any]: ...
 
@@ -101,15 +105,16 @@ def environment() -> dict[str, str]:
     """The environment in which a process of this software finds its code and its home."""
     given = os.environ.get("PYTHONPATH")
     search = os.pathsep.join(part for part in (str(paths.ROOT), given) if part)
-    return dict(os.environ) | {"CDP_HOME": str(paths.home()), "PYTHONPATH": search}
+    known = {"CDP_HOME": str(paths.home()), "PYTHONPATH": search}
+    return dict(os.environ) | known | {NICENESS: str(os.getpriority(os.PRIO_PROCESS, 0))}
 
 
-LAUNCHERS: dict[str, Launcher] = {"local": Local()}
+LAUNCHERS: dict[str, Launcher] = {LOCAL: Local()}
 
 
 def chosen() -> str:
     """The launcher for new starts. Raises InputError where CDP_LAUNCHER names none."""
-    name = os.environ.get("CDP_LAUNCHER") or "local"
+    name = os.environ.get("CDP_LAUNCHER") or LOCAL
     if name not in LAUNCHERS:
         raise InputError(
             f"CDP_LAUNCHER is {name[:40]!r}: choose one of {', '.join(LAUNCHERS)}, or leave it out"
@@ -127,4 +132,4 @@ def process_of(folder: Path) -> dict[str, Any]:
 
 def launcher_of(process: Mapping[str, Any]) -> Launcher | None:
     """What started it; None where that is not here."""
-    return LAUNCHERS.get(str(process.get("launcher", "local")))
+    return LAUNCHERS.get(str(process.get("launcher", LOCAL)))

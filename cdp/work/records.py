@@ -5,7 +5,7 @@ config.json    what to do: kind, name, settings; written once by the launcher
 status.json    state, progress, error, notice, result; written at a start, then by the worker, which
                renews it while it lives
 process.json   the worker process, such as its pid and start time; written at a start, and by the
-               worker as it begins
+               worker as it begins; none while the run waits (cdp.work.queue)
 stop           asks the worker to stop; its presence also tells a stop from a crash afterwards
 forward        puts a waiting run before all others; holds when that was asked for
 log.txt        what the worker printed; log.1.txt what before that, once it is long
@@ -25,6 +25,7 @@ from cdp.config.knobs import Frozen
 from cdp.errors import InputError, MissingError
 from cdp.files.atomic import read_json
 from cdp.files.versions import NewerError, require_known
+from cdp.work import queue
 from cdp.work.launchers import PROCESS, launcher_of, process_of
 from cdp.work.logs import tail
 from cdp.work.registry import read_config
@@ -176,13 +177,15 @@ def read_run(folder: Path) -> Run:
     """What the files of one run and the process table say together."""
     status, record = _read(folder / STATUS), _read(folder / CONFIG)
     kind, config, broken = _settings(folder, record, status)
-    alive, pid = False, None
+    alive, pid, place = False, None, None
     if config is None or status.get("state") not in ENDS:
+        # Order matters: what leaves the queue to begin has said what names its process before.
+        place = queue.place_of(folder.name)
         alive, pid = _alive(folder)
         # Order matters: a process that ends between the two readings has written its last status by
         # the second.
         status = _read(folder / STATUS)
-    state: State = _state(folder, status, alive=alive)
+    state: State = _state(folder, status, place, alive=alive)
     if config is None and not alive and state != "finished":
         state = "failed"
     over = state in ("finished", *RESUMABLE)
@@ -226,17 +229,23 @@ def _settings(
         return kind, None, f"{folder / CONFIG} cannot be used ({broken}): delete this run"
 
 
-def _state(folder: Path, status: dict[str, Any], *, alive: bool) -> State:
-    """The worker's own word where it reached an end; else what its process and the stop file
-    say."""
+def _state(
+    folder: Path, status: dict[str, Any], place: queue.Place | None, *, alive: bool
+) -> State:
+    """The worker's own word where it reached an end; else what its process, its place in the queue
+    and the stop file say."""
     written: State = status.get("state", "queued")
     if written in ENDS:
         return written
     stop = (folder / STOP).exists()
     if alive:
         return "stopping" if stop else ("running" if written == "running" else "queued")
+    if place == "begun":
+        return "stopping" if stop else "queued"
     if stop:
         return "stopped"
+    if place == "waits":
+        return "queued"
     launched = _number(status.get("updated")) or 0.0
     starting = not (folder / PROCESS).exists() and abs(time.time() - launched) < _START_SECONDS
     return "queued" if starting else "interrupted"

@@ -1,7 +1,7 @@
 """Turns and precedence on the device: a run holds one slot while it works, and the waiting run that
-was brought forward last, else the oldest, gets the next free one. A slot is a file lock, which the operating system frees however its
-holder ends; no server keeps the queue. CDP_SLOTS says how many there are. On a machine with several
-GPUs each slot has its own, so give as many slots as GPUs."""
+was brought forward last, else the oldest, gets the next free one. A slot is a file lock, which the
+operating system frees however its holder ends. CDP_SLOTS says how many there are. On a machine with
+several GPUs each slot has its own, so give as many slots as GPUs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from filelock import FileLock, Timeout
 
 from cdp import paths
 from cdp.errors import Cancelled, InputError
-from cdp.work.records import Run, list_runs
+from cdp.work import queue
+from cdp.work.launchers import NICENESS
+from cdp.work.queue import BACKGROUND
+from cdp.work.records import Run, active_runs
+from cdp.work.registry import TASKS
 
 _POLL_SECONDS = 0.3
 _DEVICES = Path("/dev")
 _AUTOGROUP = Path("/proc/self/autogroup")
 LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Environment variables of the computing libraries, read when they are loaded."""
-BACKGROUND = 5
-"""Niceness of background runs and of the helper process: beside the live page they get about a
-quarter of a core, alone all of it."""
 
 
 def slot_count() -> int:
@@ -64,19 +65,17 @@ def threads_of_a_slot() -> int:
 def device_slot(run: Run, should_stop: Callable[[], bool]) -> Iterator[int]:
     """Wait for this run's turn and hold a slot for the block; yields its number. Raises Cancelled
     where it is stopped while waiting."""
-    folder = paths.runs_dir() / ".slots"
-    folder.mkdir(parents=True, exist_ok=True)
-    locks = [FileLock(folder / f"{i}.lock") for i in range(slot_count())]
+    locks = _locks(slot_count())
     while not should_stop():
-        slot = _take_one(locks) if _is_next(run) else None
-        if slot is None:
-            time.sleep(_POLL_SECONDS)
-            continue
+        slot = _take_one(locks)
         try:
-            yield slot
+            if slot is not None and not is_behind(run):
+                yield slot
+                return
         finally:
-            locks[slot].release()
-        return
+            if slot is not None:
+                locks[slot].release()
+        time.sleep(_POLL_SECONDS)
     raise Cancelled("stopped while waiting for its turn: resume it to go on")
 
 
@@ -85,7 +84,9 @@ def give_way() -> None:
     session (autogroup, the default of desktops), niceness counts within a session only, and a run
     has one of its own so that it outlives the app: there the niceness of the whole session is set
     as well."""
-    os.nice(BACKGROUND)
+    own = queue.niceness()
+    asked_by = int(os.environ.get(NICENESS) or own)
+    os.nice(max(0, asked_by + BACKGROUND - own))
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # no autogroups here, or not ours to set
             _AUTOGROUP.write_text(str(BACKGROUND))
@@ -105,11 +106,39 @@ def _gpu_count() -> int:
     return sum(re.fullmatch(r"nvidia\d+", path.name) is not None for path in _DEVICES.glob("*"))
 
 
-def _is_next(run: Run) -> bool:
-    """Whether no other waits before it. Turns change while they wait."""
-    waiting = [other for other in list_runs() if other.state == "queued"]
-    now = next((other for other in waiting if other.id == run.id), run)
-    return not any(other.turn < now.turn for other in waiting)
+def in_line() -> list[Run]:
+    """The runs that wait for a slot, in the order of their turns, with or without a process."""
+    return [
+        run
+        for run in active_runs()
+        if run.state == "queued"
+        and (task := TASKS.get(run.kind)) is not None
+        and task.slot
+        and queue.is_served(run.id)
+    ]
+
+
+def is_behind(run: Run) -> bool:
+    """Whether another waits before it. Turns change while they wait."""
+    line = in_line()
+    now = next((other for other in line if other.id == run.id), run)
+    return any(other.turn < now.turn for other in line if other.id != run.id)
+
+
+def free_slots(count: int) -> int:
+    """How many of the first ``count`` nobody holds at this moment."""
+    free = 0
+    for lock in _locks(count):
+        if _take_one([lock]) is not None:
+            lock.release()
+            free += 1
+    return free
+
+
+def _locks(count: int) -> list[FileLock]:
+    folder = paths.runs_dir() / ".slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return [FileLock(folder / f"{i}.lock") for i in range(count)]
 
 
 def _take_one(locks: list[FileLock]) -> int | None:

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 
 from cdp.errors import Cancelled, CdpError, Halted, InputError
 from cdp.files.atomic import read_json, sweep, write_json
+from cdp.work import queue
 from cdp.work.failures import sentence
 from cdp.work.journal import JOURNAL, Journal
 from cdp.work.launchers import PROCESS, process_of, signature
@@ -98,7 +99,16 @@ def main(
         tracker.finish(ending.state, ending.error, ending.result)
     finally:
         lock.release()
+        see_to_others()
     return ending.code
+
+
+def see_to_others() -> None:
+    """Runs that wait are started though whatever was to do it was killed."""
+    try:
+        queue.ensure_dispatcher()
+    except OSError as error:
+        logger.warning("the runs that wait cannot be looked after: %s", error)
 
 
 def keep_memory() -> None:
@@ -242,12 +252,15 @@ class Reporter:
             asked = (asked or now) if self._stop.exists() else None
             if asked is not None and now - asked > _GRACE_SECONDS:
                 self._end_process()
+            beat = now - written >= _HEARTBEAT_SECONDS
             with self._lock:
-                if not self._over.is_set() and (self._stale or now - written >= _HEARTBEAT_SECONDS):
+                if not self._over.is_set() and (self._stale or beat):
                     self._write()
                     written = now
             with contextlib.suppress(OSError):  # a full disk: once there is room again
                 bound(self._path.parent)
+            if beat:
+                see_to_others()
 
     def _end_process(self) -> None:
         logger.warning(

@@ -22,13 +22,15 @@ from typing import Any
 import psutil
 
 from cdp.paths import ROOT
+from cdp.work import dispatch
 from cdp.work.launchers import LAUNCHERS, LOG, Local, environment, signature
+from cdp.work.queue import DISPATCH
 
 SCRIPTS = {
-    str(ROOT / "tests" / name): name.removesuffix(".py").replace("/", ".")
+    str(ROOT / "tests" / name): "tests." + name.removesuffix(".py").replace("/", ".")
     for name in ("work/stub_worker.py", "experiments/quick_worker.py")
-}
-"""What is loaded, by the path that a command starts it by: modules with a ``begin(arguments)``."""
+} | {DISPATCH[-1]: DISPATCH[-1]}
+"""What is loaded, by the word of a command that starts it: modules with a ``begin(arguments)``."""
 
 
 class Forked(Local):
@@ -42,8 +44,8 @@ class Forked(Local):
         if SCRIPTS.keys().isdisjoint(command):
             return super().start(folder, command)
         request = {
-            "script": command[1],
-            "arguments": [*command[2:], str(folder)],
+            "script": (script := next(word for word in command if word in SCRIPTS)),
+            "arguments": [*command[command.index(script) + 1 :], str(folder)],
             "log": str(folder / LOG),
             "environment": environment(),
         }
@@ -75,9 +77,8 @@ class Forked(Local):
 
 
 def serve(path: Path) -> None:
-    modules = {
-        script: __import__(f"tests.{name}", fromlist=["begin"]) for script, name in SCRIPTS.items()
-    }
+    modules = {script: __import__(name, fromlist=["begin"]) for script, name in SCRIPTS.items()}
+    dispatch.POLL_SECONDS = 0.05
     LAUNCHERS["local"] = Forked(path)
     os.fsync = lambda file: None  # as in the test process
     signal.signal(signal.SIGCHLD, _collect)

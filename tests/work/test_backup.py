@@ -197,6 +197,7 @@ HOSTILE: dict[str, Callable[[zipfile.ZipFile, dict[str, Any]], object]] = {
     "beside": lambda archive, manifest: archive.writestr("outside", "x"),
     "backslash": lambda archive, manifest: archive.writestr("home/..\\outside", "x"),
     "deep": lambda archive, manifest: archive.writestr("home/" + "a/" * 40 + "b", "x"),
+    "command": lambda archive, manifest: archive.writestr("home/runs/.queue/a.json", "{}"),
     "link": link,
     "bomb": lambda archive, manifest: archive.writestr(
         "home/zeros", bytes(1 << 20), zipfile.ZIP_DEFLATED

@@ -164,8 +164,7 @@ def test_a_run_brought_forward_starts_before_those_that_waited_longer(
         assert "third" in (waits_for(runs[0]) or "")
         assert waits_for(runs[2]) is None
         assert "third and 2 more" in (would_wait_for() or "")
-        for run_id in runs:  # all have reached the queue
-            until(run_id, lambda run: run.pid is not None)
+        assert [get_run(run_id).pid for run_id in runs] == [None] * 3, "what waits is no process"
     for run_id in runs:
         until(run_id, lambda run: run.over)
     began = {run_id: get_run(run_id).started or 0.0 for run_id in runs}

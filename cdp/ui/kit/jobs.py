@@ -10,6 +10,7 @@ from cdp.ui.kit.engine import engine
 from cdp.ui.kit.markup import Html, tag
 from cdp.values.text import duration, share_text
 from cdp.work import launch
+from cdp.work.queue import ensure_dispatcher
 from cdp.work.ticket import Ticket
 
 POLL_SECONDS = 2.0
@@ -33,6 +34,7 @@ def strip() -> None:
 
 
 def _rows() -> None:
+    ensure_dispatcher()
     line = tickets()
     if not line:
         return
