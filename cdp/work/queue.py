@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import stat
 import sys
@@ -34,6 +35,8 @@ _START_SECONDS = 8.0
 """Within this a process that was started has said so in its run's folder."""
 
 Place = Literal["waits", "begun"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,16 @@ def stamp() -> int:
 
 def ensure_dispatcher() -> None:
     """See to it that a dispatcher lives where a run of this user's waits. One that gives its runs a
-    lower priority than this process would is replaced: it can be ended at any moment."""
-    if not ours("waits", "begun"):
-        return
+    lower priority than this process would is replaced: it can be ended at any moment. Where that
+    cannot be, what asked goes on, and the log says why."""
+    try:
+        if ours("waits", "begun"):
+            _ensure_dispatcher()
+    except OSError as error:
+        logger.warning("what waits in %s cannot be started now: %s", queue_dir(), error)
+
+
+def _ensure_dispatcher() -> None:
     from filelock import FileLock, Timeout
 
     from cdp.work.launchers import LAUNCHERS, LOCAL

@@ -99,16 +99,8 @@ def main(
         tracker.finish(ending.state, ending.error, ending.result)
     finally:
         lock.release()
-        see_to_others()
-    return ending.code
-
-
-def see_to_others() -> None:
-    """Runs that wait are started though whatever was to do it was killed."""
-    try:
         queue.ensure_dispatcher()
-    except OSError as error:
-        logger.warning("the runs that wait cannot be looked after: %s", error)
+    return ending.code
 
 
 def keep_memory() -> None:
@@ -260,7 +252,7 @@ class Reporter:
             with contextlib.suppress(OSError):  # a full disk: once there is room again
                 bound(self._path.parent)
             if beat:
-                see_to_others()
+                queue.ensure_dispatcher()
 
     def _end_process(self) -> None:
         logger.warning(

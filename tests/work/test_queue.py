@@ -20,6 +20,7 @@ from cdp.files.atomic import read_json, write_json
 from cdp.work import dispatch, queue, slots
 from cdp.work.launch import launch, resume, stop
 from cdp.work.launchers import LAUNCHERS, NICENESS, Local, signature
+from cdp.work.queue import ensure_dispatcher
 from cdp.work.records import STOP, active_runs, get_run
 from cdp.work.registry import TASKS
 from tests.work import processes
@@ -132,6 +133,17 @@ def test_any_later_look_starts_the_dispatcher_again_where_all_was_killed(
     queue.ensure_dispatcher()
     stop(second)
     until(second, lambda run: run.over)
+
+
+def test_a_queue_that_cannot_be_read_hinders_nobody(
+    device: FileLock, unattended: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = begin("night")
+    shutil.rmtree(queue.queue_dir())
+    queue.queue_dir().touch()
+    ensure_dispatcher()
+    assert "cannot be started now" in caplog.text
+    assert get_run(run_id).id == run_id
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
