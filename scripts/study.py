@@ -59,7 +59,9 @@ ENCODERS = {
     "judge": ("--kind", "standard", "--seed", "1"),
 }
 """Of the digits, by name."""
-EXAMPLES = frozenset({"headroom-long", "pair", "dose", "main", "main-autoattack"})
+EXAMPLES = frozenset(
+    {"headroom-long", "pair", "pair-autoattack", "dose", "main", "main-autoattack"}
+)
 """Experiments of which every run is shipped, so that the app can show them; of the others the
 outcome alone."""
 
