@@ -38,6 +38,9 @@ def test_looking_training_and_evaluating(fresh: Server, page: Page) -> None:
     expect(page.locator(".cdp-map .main-svg, .cdp-map canvas").first).to_be_visible(timeout=SLOW_MS)
     to_main_button(page, fresh, "/train?real=50&steps=2&attack_steps=1&name=keys", "Train")
     expect(page.locator(".st-key-train_runs")).to_contain_text("keys", timeout=SLOW_MS)
+    page.get_by_role("combobox", name=re.compile("Preset")).first.focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Help for Preset")).to_be_focused()
     path = f"/evaluate?attack=quick&count=4&{NO_MORE}"
     to_main_button(page, fresh, path, "Evaluate")
     expect(page.locator(".st-key-evaluate_runs")).to_contain_text("quick-n4", timeout=SLOW_MS)
@@ -47,6 +50,9 @@ def test_comparing(fresh: Server, page: Page) -> None:
     with fresh.as_home():
         two_groups()
     open_page(page, fresh, "/compare")
-    for name in ("plain-s0", "guided-s0"):
-        choose_by_keyboard(page, "Runs to compare", name)
+    choose_by_keyboard(page, "Runs to compare", "plain-s0")
+    page.locator("[data-testid=stDataFrame] canvas").first.focus()
+    while "guided-s0" not in page.evaluate("document.activeElement.parentElement.innerText"):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
     expect(page.get_by_text("Is one better?")).to_be_visible(timeout=SLOW_MS)

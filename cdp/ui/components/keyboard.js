@@ -3,6 +3,7 @@
 
 const BUTTON = ".st-key-action button, .st-key-action a";
 const RESULT = ".st-key-live";
+const TABLE = '[data-testid="stDataFrame"]';
 const PATIENCE_MS = 10000;
 
 export default function () {
@@ -23,6 +24,17 @@ export default function () {
   document.addEventListener("click", (event) => {
     if (event.target.closest?.(".st-key-generate")) follow(performance.now());
   });
+  document.addEventListener("keydown", tick, true);
+}
+
+// Space ticks the line of a table, as it does everywhere else; the grid itself has that on Shift and Space, and opens the cell on Space.
+function tick(event) {
+  const other = event.shiftKey || event.ctrlKey || event.altKey || event.metaKey;
+  if (event.key !== " " || other || !event.target.closest?.(TABLE) || event.target.matches("input, textarea")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const { key, code, keyCode } = event;
+  event.target.dispatchEvent(new KeyboardEvent("keydown", { key, code, keyCode, shiftKey: true, bubbles: true, cancelable: true }));
 }
 
 // Until the result is there, unless the person has gone on to something else by then.
