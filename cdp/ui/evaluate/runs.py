@@ -17,14 +17,17 @@ from cdp.errors import CdpError
 from cdp.figures.palette import Sign
 from cdp.results.history import history_of
 from cdp.results.reached import share, whole
+from cdp.results.rows import group_of
 from cdp.results.signs import model_sign
 from cdp.statistics.shares import share_interval
+from cdp.statistics.significance import mean_interval
 from cdp.ui.evaluate.form import EvaluationPage, model_of, shown_run
 from cdp.ui.evaluate.report import report_of, show_report
 from cdp.ui.kit.markup import Html, heading, joined, line, mark, row, tag
 from cdp.ui.kit.runlist import (
     POLL_SECONDS,
     RunList,
+    differing,
     log_fold,
     run_bar,
     run_list,
@@ -73,9 +76,12 @@ def list_of_evaluations(settings: EvaluationPage, runs: Sequence[Run]) -> None:
         run = shown_run(settings, listed)
         return run.id if run else ""
 
+    differ = differing(runs, EvaluateConfig, but=("model",))
+
     def draw(run: Run, open_id: str) -> None:
         so_far = [] if run.over else bounds(run)
-        st.html(row_html(run, so_far, visible=run.id == open_id), width="stretch")
+        small = differ.get(run.id) or facts(run.config)
+        st.html(row_html(run, so_far, small, visible=run.id == open_id), width="stretch")
 
     def show(run: Run, open_id: str) -> None:
         if run.id != open_id:
@@ -132,6 +138,30 @@ def outcome_text(run: Run) -> str:
     return text if clean is None else f"{text}, {share_text(clean)} clean"
 
 
+def withstand_together(group: Sequence[Run]) -> str:
+    """Robust accuracy on test images: the mean over seeds with its interval."""
+    found = [share((run.result or {}).get("robust_accuracy")) for run in group]
+    shares = [value for value in found if value is not None]
+    return f"{share_with_bounds(mean_interval(shares))} withstand" if len(shares) > 1 else ""
+
+
+def seeds_of(run: Run) -> str:
+    """What evaluations have in common whose models differ in their seed only and that measured them
+    in the same way. Any other is alone."""
+    config = run.config
+    if not isinstance(config, EvaluateConfig) or not config.model.startswith(RUN):
+        return run.id
+    try:
+        training = get_run(config.model.removeprefix(RUN))
+    except CdpError:
+        return run.id
+    return f"{group_of(training)} {config.model_dump_json(exclude={'model'})}"
+
+
+def _most_robust(run: Run) -> float:
+    return -(share((run.result or {}).get("robust_accuracy")) or 0.0)
+
+
 def label_of(run: Run) -> str:
     """How the number of an evaluation has to be called; empty before there is one."""
     label = (run.result or {}).get("label")
@@ -144,8 +174,9 @@ def _sign(run: Run) -> Sign:
     return model_sign(config.model if isinstance(config, EvaluateConfig) else run.id, run.name)
 
 
-def row_html(run: Run, stages: Sequence[Bound], *, visible: bool) -> Html:
-    """One evaluation. stages: of one that moves; visible: whether its report stands below."""
+def row_html(run: Run, stages: Sequence[Bound], small: str = "", *, visible: bool) -> Html:
+    """One evaluation. stages: of one that moves; small: its settings, in short where empty;
+    visible: whether its report stands above."""
     arrow = tag("span", "▸ ", aria_hidden="true") if visible else ""
     head = joined(arrow, mark(_sign(run)), run.name)
     if run.state == "finished":
@@ -154,7 +185,7 @@ def row_html(run: Run, stages: Sequence[Bound], *, visible: bool) -> Html:
         notice = "" if run.over else run.notice or ""
         status = " · ".join(part for part in (notice, bound_text(stages)) if part)
         lines = [state_line(run), status, run_bar(run)]
-    return row(head, *lines, small=facts(run.config), error=run.error)
+    return row(head, *lines, small=small or facts(run.config), error=run.error)
 
 
 def detail(settings: EvaluationPage, run: Run) -> None:
@@ -236,4 +267,7 @@ RUNS = RunList(
     "filter by name, state, attack or data",
     lambda run: f"{facts(run.config)} {label_of(run)}",
     size=6,
+    group=seeds_of,
+    together=withstand_together,
+    orders={"Most robust first": _most_robust, "Name": lambda run: run.name.lower()},
 )

@@ -4,7 +4,7 @@ buttons that stop, resume and remove it, why it ended, and its log."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -174,13 +174,14 @@ def grouped(runs: Sequence[Run], group: Callable[[Run], str]) -> list[list[Run]]
     return list(groups.values())
 
 
-def differing(runs: Sequence[Run], config: type[Frozen]) -> dict[str, str]:
+def differing(
+    runs: Sequence[Run], config: type[Frozen], but: Collection[str] = ("seed", "subset_seed")
+) -> dict[str, str]:
     """By run the settings that are not the same in all of these, "beta 12 · 300 real images", at
-    most ``MOST_DIFFERING``; "" where there is nothing to compare with."""
+    most ``MOST_DIFFERING``; "" where there is nothing to compare with. but: settings that are told
+    elsewhere."""
     known = {run.id: flat_of(run.config) for run in runs if isinstance(run.config, config)}
-    fields = {
-        name: f for name, f in fields_of(config).items() if name not in ("seed", "subset_seed")
-    }
+    fields = {name: f for name, f in fields_of(config).items() if name not in but}
     if len(known) < 2:
         return {}
     several = [name for name in fields if len({str(flat[name]) for flat in known.values()}) > 1]
