@@ -44,6 +44,8 @@ FIGURES: Mapping[str, str] = {
 """What can be measured of an arm, by key of ``ArmResult.figures``."""
 LOG_FROM = 8.0
 """Ratio of the largest value of a setting to its smallest from which its axis is in ratios."""
+NAME_PX = 14
+"""A line of a name on a chart."""
 NAMED = 4
 """Arms on a front whose names stand beside them; more would lie over each other."""
 
@@ -391,14 +393,31 @@ def pareto_front(result: ExperimentResult) -> go.Figure:
         across, up = ([scale[key] * arm.figures[key].value] for key in (second, first))
         drawn.add_trace(dots(across, up, sign, words, size=11, filled=arm.front).update(bars))
     if len(ahead) <= NAMED:
-        middle = sum(room[second]) / 2
-        for arm, at in zip(ahead, zip(x, y, strict=True), strict=True):
-            anchor = "right" if at[0] > middle else "left"
+        middle, low, high = sum(room[second]) / 2, *room[first]
+        heights = [sizes["panel_px"] * (at - low) / (high - low) for at in y]
+        for arm, across, up, shift in zip(ahead, x, y, _apart(heights), strict=True):
+            anchor = "right" if across > middle else "left"
             name = {"text": as_text(arm.name), "font": {"size": 12}, "xanchor": anchor}
-            drawn.add_annotation(x=at[0], y=at[1], showarrow=False, yshift=14, **name)
+            drawn.add_annotation(x=across, y=up, showarrow=False, yshift=shift, **name)
     axis(drawn, "xaxis", unit_of(second), range=room[second], nticks=7)
     axis(drawn, "yaxis", unit_of(first), range=room[first], nticks=7)
     return drawn
+
+
+def _apart(heights: Sequence[float]) -> list[int]:
+    """How far above its point each name stands, below it where negative, so that no two share a
+    line. heights: of the points, in pixels."""
+    shifts: list[int] = []
+    for number, height in enumerate(heights):
+        above = [at + shift for at, shift in zip(heights, shifts, strict=False)]
+        free = (
+            shift
+            for step in range(1, number + 2)
+            for shift in (step * NAME_PX, -step * NAME_PX)
+            if all(abs(height + shift - other) >= NAME_PX for other in above)
+        )
+        shifts.append(next(free, NAME_PX))
+    return shifts
 
 
 def front_finding(result: ExperimentResult) -> str:

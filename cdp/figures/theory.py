@@ -338,11 +338,10 @@ def plane(
             mark = {"color": sign.color, "symbol": symbol, "size": 5, "opacity": 0.4}
             name = f"{of}, class {label:+d}".replace("-", "−")
             figure.add_scatter(x=x, y=y, mode="markers", marker=mark, name=name, **quiet)
-    # One scale; x shows as much more as the chart is wider, y is shorter where it is narrow.
-    square = {"range": [-reach, reach]}
-    axis(figure, "xaxis", "along the real mean mu", scaleanchor="y", constrain="range", **square)
-    short = {"constrain": "domain", "constraintoward": "top"}
-    axis(figure, "yaxis", "what the optimum adds", **short, **square)
+    # One scale; the longer side of the chart shows as much more.
+    square = {"range": [-reach, reach], "constrain": "range"}
+    axis(figure, "xaxis", "along the real mean mu", scaleanchor="y", **square)
+    axis(figure, "yaxis", "what the optimum adds", **square)
     return figure
 
 

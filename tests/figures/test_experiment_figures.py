@@ -108,6 +108,23 @@ def test_the_front_joins_the_arms_that_are_on_it() -> None:
     assert "whiskers" in plain(drawn) and drawn.data[1].error_y.array[0] == pytest.approx(2)
 
 
+def test_names_on_a_front_never_share_a_line() -> None:
+    near = [0.400, 0.402, 0.401]  # points within a line of each other, none better in both
+    arms = [
+        replace(a, front=True, figures={**a.figures, "clean": Interval(0.7 - v, 0, 1, 3)})
+        for a, v in zip([arm(f"a{v}", v) for v in near], near, strict=True)
+    ]
+    drawn = pareto_front(result(*arms, arm("far", 0.1), objective=("robust", "clean")))
+    low, high = drawn.layout.yaxis.range
+    lines = sorted(
+        330 * (name.y - low) / (high - low) + name.yshift
+        for name in drawn.layout.annotations
+        if name.text in {a.name for a in arms}
+    )
+    assert len(lines) == 3
+    assert all(b - a >= 14 - 1e-6 for a, b in zip(lines, lines[1:], strict=False))
+
+
 def test_where_intervals_are_wider_than_all_that_differs_the_seeds_are_drawn() -> None:
     wide = [
         replace(a, figures={"robust": Interval(a.figures["robust"].value, 0, 1, 2)})
