@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from cdp.cli.options import AsJsonAtEnd, argument, config_given, option, with_options
 from cdp.cli.output import maker_of, print_json, queued, say, write_report
-from cdp.cli.runs import find, require_finished, waited
+from cdp.cli.runs import find, require_finished, say_cost, waited
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig, automatic_name
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import given_path, written_path
@@ -89,6 +89,7 @@ def evaluate(
     else:
         called = name or free_name(TASKS["evaluate"], automatic_name(config, title))
         run_id = launch(TASKS["evaluate"], config, called)
+        say_cost("evaluate", config)
         if background:
             hint = f"see it with: python -m cdp show {run_id}"
             queued(run_id, called, hint, as_json=as_json)

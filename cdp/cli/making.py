@@ -19,7 +19,7 @@ from cdp.cli.options import (
     with_options,
 )
 from cdp.cli.output import ProgressLine, answer, interruptible, print_json, queued, say
-from cdp.cli.runs import Wait, conclude
+from cdp.cli.runs import Wait, conclude, say_cost
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.knobs import Frozen, parse
 from cdp.config.presets import PRESETS, TRAIN_PRESETS, Preset, named
@@ -214,6 +214,8 @@ def start_run(
 
     title = name or free_name(task, automatic)
     run_id = launch(task, config, title)
+    if isinstance(config, TrainConfig):
+        say_cost("train", config)
     if wait:
         conclude(run_id, as_json=as_json)
     else:

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cdp.cli.options import AsJson, argument, option
-from cdp.cli.output import ProgressLine, aligned, answer, print_json
+from cdp.cli.output import ProgressLine, aligned, answer, print_json, say
 from cdp.errors import Cancelled, CdpError, InputError, MissingError
 from cdp.values.text import at_step, done_text, duration, share_text
 
 if TYPE_CHECKING:
+    from cdp.config.knobs import Frozen
     from cdp.work.records import Run
 
 POLL_SECONDS = 0.3
 FOLLOW_BYTES = 1 << 16
+JUDGED_BY = 200
+"""Newest runs that tell how fast the machine is."""
+SHORT_SECONDS = 15.0
+"""Of the slowest that is expected, with the start of a process; what takes less needs no warning."""
 HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST", "LABELS")
 
 Which = Annotated[str, argument("RUN", "A run by id, by the beginning of its id, or by name.")]
@@ -225,6 +230,18 @@ def conclude(run_id: str, *, as_json: bool) -> None:
     record = _record(run)
     answer(_facts(record), record, as_json=as_json)
     require_finished(run)
+
+
+def say_cost(kind: str, config: Frozen) -> None:
+    """What a run that was just launched takes here, as the pages say it before the click; nothing
+    where that is a few seconds."""
+    from cdp.results.cost import Pace
+    from cdp.work.records import read_run, run_folders
+
+    newest = sorted(run_folders(), key=lambda folder: folder.name, reverse=True)[:JUDGED_BY]
+    cost = Pace([read_run(folder) for folder in newest]).cost(kind, config)
+    if cost.seconds[1] > SHORT_SECONDS:
+        say(f"note: takes {cost.text}")
 
 
 def require_finished(run: Run) -> None:

@@ -13,7 +13,7 @@ from cdp.config.pretrain import PretrainConfig
 from cdp.config.train import TrainConfig
 from cdp.values.text import counted, range_text
 from cdp.work.cost import kind as kind_of_generation
-from cdp.work.cost import network_calls
+from cdp.work.cost import known_rates, network_calls
 from cdp.work.records import Run
 
 START_SECONDS = 6.0
@@ -27,6 +27,9 @@ ASSUMED = {
 """Seconds an optimiser step of a diffusion model, an image and sampler step, an optimiser step and
 attack step of a batch, and an image and attack step, from a fast processor's to a slow one's, where
 nothing was measured here yet."""
+FIRST_ANSWERS = {"embed": (0.0003, 0.002), "umap": (0.002, 0.006)}
+"""Seconds a point of features and of a UMAP projection, with what loads before the first, measured
+on two cores."""
 LEAST_SECONDS = 1.0
 NEWEST = 20
 """Runs of a kind that the machine is judged by."""
@@ -52,6 +55,24 @@ class Cost:
 def measured_cost(seconds: float, basis: str) -> Cost:
     """Of work that was measured here. basis: how, in words."""
     return Cost((MARGIN[0] * seconds, MARGIN[1] * seconds), basis)
+
+
+def answers_cost(parts: Sequence[tuple[str, str, int]]) -> Cost:
+    """Of answers of a helper process one after another. parts: name of the task, what else its
+    duration depends on, and its size."""
+    known = {
+        (name, what): rate["unit"]
+        for name, what, _ in parts
+        if (rate := known_rates("helper", f"{name} {what}"))
+    }
+    low = high = 0.0
+    for name, what, size in parts:
+        unit = known.get((name, what))
+        rates = (unit * MARGIN[0], unit * MARGIN[1]) if unit else FIRST_ANSWERS[name]
+        low, high = low + size * rates[0], high + size * rates[1]
+    all_known = all((name, what) in known for name, what, _ in parts)
+    basis = "as measured here" if all_known else "as measured on another machine"
+    return Cost((low, high), basis)
 
 
 Rates = dict[tuple[str, ...], list[tuple[float, float]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_names_on_a_front_never_share_a_line() -> None:
         if name.text in {a.name for a in arms}
     )
     assert len(lines) == 3
-    assert all(b - a >= 14 - 1e-6 for a, b in zip(lines, lines[1:], strict=False))
+    assert all(b - a >= 14 - 1e-6 for a, b in pairwise(lines))
 
 
 def test_where_intervals_are_wider_than_all_that_differs_the_seeds_are_drawn() -> None:

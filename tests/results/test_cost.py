@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from cdp.cli.runs import say_cost
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.knobs import Frozen
 from cdp.config.train import TrainConfig
-from cdp.results.cost import Pace, measured_cost, units_of
+from cdp.results.cost import Pace, answers_cost, measured_cost, units_of
+from cdp.work.cost import learn_rates
 from cdp.work.records import Run
 from cdp.work.session import Progress
 
@@ -83,3 +85,26 @@ def test_guided_and_unguided_sets_are_told_apart() -> None:
     pace = Pace([finished("generate", guided, 60)])
     assert pace.cost("generate", guided).basis == "from 1 run here"
     assert pace.cost("generate", plain).basis == "from 1 other run here"
+
+
+def test_answers_are_told_by_other_machines_until_all_of_them_were_measured_here(
+    cdp_home: Path,
+) -> None:
+    parts = [("embed", "pca judge", 1000), ("umap", "umap 2", 1000)]
+    first = answers_cost(parts)
+    assert first.basis == "as measured on another machine" and first.seconds[0] > 0
+    learn_rates(("helper", "umap umap 2"), unit=0.01)
+    assert answers_cost(parts).basis == first.basis
+    learn_rates(("helper", "embed pca judge"), unit=0.001)
+    known = answers_cost(parts)
+    assert known.basis == "as measured here"
+    assert known.seconds[0] < 11 < known.seconds[1]
+
+
+def test_the_command_line_says_what_a_long_run_takes_and_is_silent_about_a_short_one(
+    cdp_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_cost("train", SMALL)
+    assert capsys.readouterr().err.startswith("note: takes ")
+    say_cost("evaluate", EvaluateConfig(model="run:a", attack="quick", count=10))
+    assert capsys.readouterr().err == ""

@@ -12,8 +12,8 @@ import streamlit as st
 from cdp.config.explore import PIXELS, ExploreConfig
 from cdp.config.fields import flat_of, quoted, split
 from cdp.errors import InputError
+from cdp.results.cost import answers_cost
 from cdp.ui.kit.address import Param, any_text, one_of
-from cdp.ui.kit.ask import cost_of
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.settings import Settings, to_link
@@ -150,7 +150,7 @@ def _cost(config: ExploreConfig) -> str:
     parts = [("embed", f"pca {config.encoder}", config.points)]
     if config.method == "umap":
         parts.append(("umap", f"umap {config.dims}", config.points))
-    return cost_of(parts)
+    return answers_cost(parts).text.capitalize()
 
 
 def _button(settings: Explored) -> None:

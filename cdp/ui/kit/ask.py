@@ -12,11 +12,9 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from cdp import paths
-from cdp.results.cost import measured_cost
 from cdp.ui.kit.frame import steady
 from cdp.ui.kit.words import plain
 from cdp.values.text import duration
-from cdp.work.cost import known_rates
 from cdp.work.helper import Errand, Helper
 from cdp.work.registry import TASKS
 
@@ -61,16 +59,6 @@ def ask(
         urgent=task.urgent,
         lasting=task.lasting,
     )
-
-
-def cost_of(parts: Sequence[tuple[str, str, int]]) -> str:
-    """What these questions take one after another, by what such ones took here: "4 to 7 s, as
-    measured here". parts: name of the task, and ``what`` and ``size`` as ``ask`` takes them."""
-    rates = [known_rates("helper", f"{name} {what}") for name, what, _ in parts]
-    known = [rate["unit"] * size for rate, (*_, size) in zip(rates, parts, strict=True) if rate]
-    if len(known) < len(parts):
-        return "How long this takes here is known after the first time"
-    return measured_cost(sum(known), "as measured here").text.capitalize()
 
 
 @dataclass
