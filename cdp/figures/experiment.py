@@ -394,11 +394,11 @@ def pareto_front(result: ExperimentResult) -> go.Figure:
         drawn.add_trace(dots(across, up, sign, words, size=11, filled=arm.front).update(bars))
     if len(ahead) <= NAMED:
         middle, low, high = sum(room[second]) / 2, *room[first]
-        heights = [sizes["panel_px"] * (at - low) / (high - low) for at in y]
-        for arm, across, up, shift in zip(ahead, x, y, _apart(heights), strict=True):
-            anchor = "right" if across > middle else "left"
+        heights = [sizes["panel_px"] * (value - low) / (high - low) for value in y]
+        for arm, at, shift in zip(ahead, zip(x, y, strict=True), _apart(heights), strict=True):
+            anchor = "right" if at[0] > middle else "left"
             name = {"text": as_text(arm.name), "font": {"size": 12}, "xanchor": anchor}
-            drawn.add_annotation(x=across, y=up, showarrow=False, yshift=shift, **name)
+            drawn.add_annotation(x=at[0], y=at[1], showarrow=False, yshift=shift, **name)
     axis(drawn, "xaxis", unit_of(second), range=room[second], nticks=7)
     axis(drawn, "yaxis", unit_of(first), range=room[first], nticks=7)
     return drawn
