@@ -5,6 +5,7 @@ import streamlit as st
 
 from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import framed, warned
+from cdp.ui.kit.settings import offer_paths
 from cdp.ui.train.form import FORM, dataset_of, elsewhere, form, settle
 from cdp.ui.train.page import action, results
 from cdp.ui.train.runs import RUNS
@@ -16,6 +17,7 @@ settings = FORM.open()
 info, wrong = dataset_of(settings, choices)
 settle(settings, choices, info, [run.id for run in runs])
 warned(settings.notes)
+offer_paths(settings)
 left, right = st.columns([4, 11], gap="large")
 with left:
     form(settings, choices, info, wrong)

@@ -40,7 +40,7 @@ class Field:
     inclusive unless open, None where there is no limit; choices: () unless kind is "choice".
     titles: of its values, where they are not the usual ones; optional: it may be left empty (None),
     which ``empty`` says in a word; least, most: how many values a list takes; type: with its
-    limits."""
+    limits; opens: names what is opened, such as a data set or a model, by a text of any form."""
 
     name: str
     kind: Kind
@@ -62,6 +62,7 @@ class Field:
     least: int
     most: int | None
     type: Any
+    opens: bool = False
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -301,6 +302,7 @@ def _field(name: str, info: FieldInfo, group: str, *, help: str) -> Field:
         least=next((mark.min_length for mark in marks if isinstance(mark, MinLen)), 0),
         most=next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None),
         type=limited,
+        opens=plain in (str, tuple[str, ...]) and not any(getattr(m, "pattern", 0) for m in marks),
         **said,
     )
 

@@ -114,6 +114,8 @@ def test_a_bare_file_can_be_told_its_network_and_another_model_takes_that_back(
     file.write_bytes(b"")
     app = page(model=str(file))
     assert app.button(key="evaluate_start").disabled
+    ran(app.button(key="evaluate_open_paths").click())
+    assert app.button(key="evaluate_start").disabled
     assert any("nothing says what the model was trained on" in one.value for one in app.error), [
         one.value for one in app.error
     ]
@@ -141,6 +143,9 @@ def test_a_model_that_is_not_here_says_why_and_the_button_waits(model: str, word
     train_run("early")
     app = page(model=model)
     assert app.button(key="evaluate_start").disabled
+    if any(button.key == "evaluate_open_paths" for button in app.button):
+        ran(app.button(key="evaluate_open_paths").click())
+        assert app.button(key="evaluate_start").disabled
     assert len(app.error) == 1
     assert word in str(app.error[0].value).replace("\\", "")
 

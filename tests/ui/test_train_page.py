@@ -211,7 +211,7 @@ def test_a_small_set_is_warned_of_with_a_button_that_makes_a_larger_one_like_it(
     [
         ({"real": "0"}, "nothing to train on"),
         ({"seeds": "3", "seed": str(2**31 - 2)}, "Seed"),
-        ({"dataset": "/nowhere/x.npz"}, "unknown"),
+        ({"dataset": "nowhere"}, "unknown"),
         ({"dataset": "cifar10"}, "not on this machine"),
     ],
 )

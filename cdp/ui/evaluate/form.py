@@ -80,6 +80,7 @@ FORM: Form[EvaluationPage] = Form(
         ),
         Group("Measure as well", (*BESIDE, "side_count")),
     ),
+    paths=("model", "dataset", "part"),
     when={
         "weights": lambda flat: flat["model"].startswith(RUN),
         # Stays in sight where a link set it wrongly, so that it can be put right.
@@ -217,6 +218,9 @@ def settle(
     if flat["model"].startswith(CODE):
         settings.notes.append(f"model: {quoted(flat['model'])} was left out: {CODE_REMEDY}.")
         flat["model"] = ""
+    if "model" in settings.unread and flat["architecture"]:  # of that model, and of no other
+        settings.unread["architecture"] = flat["architecture"]
+        flat["architecture"] = ""
     if settings.report and settings.report not in {run.id for run in evaluations}:
         if settings.fresh:
             settings.notes.append(f"report: {quoted(settings.report)} is not here.")

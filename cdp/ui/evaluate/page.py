@@ -29,7 +29,9 @@ from cdp.ui.evaluate.form import (
 from cdp.ui.evaluate.runs import detail, list_of_evaluations
 from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import link, nothing_yet, warned
+from cdp.ui.kit.linked_paths import UNDECIDED
 from cdp.ui.kit.runlist import act, not_ready, of_kind, said, same_settings, start_button
+from cdp.ui.kit.settings import offer_paths
 from cdp.ui.kit.words import plain, with_label
 from cdp.values.text import threat_text
 from cdp.values.types import DatasetInfo
@@ -46,6 +48,7 @@ def evaluate_page() -> None:
     settings = FORM.open()
     settle(settings, models, evaluations, trainings)
     warned(settings.notes)
+    offer_paths(settings)
     subject, pace = subject_of(settings, choices), Pace(evaluations)
     left, right = st.columns([4, 11], gap="large")
     with left:
@@ -69,6 +72,7 @@ def _action(
             epsilon = facts.budget(config, subject.info)
     except InputError as error:
         wrong = with_label(str(error), EvaluateConfig)
+    wrong = wrong or (UNDECIDED if settings.unread else "")
     cost = None
     if config is not None and facts is not None and not wrong:
         each = "Each " if settings.more else ""

@@ -31,6 +31,7 @@ from cdp.ui.experiment.doors import (
 from cdp.ui.experiment.state import ExperimentPage
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.choices import read_choices
+from cdp.ui.kit.linked_paths import UNDECIDED
 from cdp.ui.kit.markup import joined, tag
 from cdp.ui.kit.words import plain, sentence_of
 from cdp.values.text import counted
@@ -303,6 +304,8 @@ def _evaluation(state: ExperimentPage) -> None:
 def _action(state: ExperimentPage) -> None:
     """The button, and what it will cost and can show."""
     why, cost, power = state.wrong, "", ""
+    if state.unread is not None:
+        why = sentence_of(UNDECIDED)
     if not why:
         try:
             cost, power = _estimate(state.config)

@@ -12,7 +12,7 @@ from cdp.experiments.begin import experiments
 from cdp.ui.experiment.doors import DOORS, door_of
 from cdp.ui.experiment.form import draw_form
 from cdp.ui.experiment.live import show_experiment
-from cdp.ui.experiment.state import ExperimentPage, opened
+from cdp.ui.experiment.state import ExperimentPage, offer_paths, opened
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.markup import line, row, tag
 from cdp.ui.kit.runlist import RunList, run_bar, run_list, state_line
@@ -35,6 +35,7 @@ def experiment_page() -> None:
     else:
         st.title("Experiment", anchor=False)
         warned(state.notes)
+        offer_paths(state)
         draw_form(state)
     _earlier(state, runs)
     state.address.write(state.params())

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from cdp.config.experiment import ExperimentConfig
+from cdp.config.experiment import STAGES, ExperimentConfig
+from cdp.config.fields import fields_of
 from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.experiments.files import plain
 from cdp.ui.experiment import doors
 from cdp.ui.kit.address import Address, any_text, linked, one_of, read_extras
 from cdp.ui.kit.choices import read_choices
+from cdp.ui.kit.linked_paths import ask_for, offer, texts_in, unasked
 from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.words import sentence_of
 
@@ -25,12 +27,14 @@ _PARAMS = (any_text(EXPERIMENT), one_of(DOOR, doors.DOORS, doors.WORTH))
 class ExperimentPage:
     """config: what the form shows and Start takes; plain: what it was before a hand changed it;
     wrong: why the YAML that stands in its box is no experiment, "" where it is one; experiment: id
-    of the one that is shown, "" for the form."""
+    of the one that is shown, "" for the form; unread: that of a link which names paths, until a
+    person asks for them."""
 
     config: ExperimentConfig
     plain: ExperimentConfig
     experiment: str = ""
     wrong: str = ""
+    unread: ExperimentConfig | None = None
     notes: list[str] = field(default_factory=list)
     address: Address = field(default_factory=Address)
     turn: int = 0
@@ -40,8 +44,9 @@ class ExperimentPage:
         return f"experiment_{name}_{self.turn}"
 
     def use(self, config: ExperimentConfig) -> None:
-        """Take over settings from elsewhere than a control."""
-        self.config, self.wrong, self.notes = config, "", []
+        """Take over settings from elsewhere than a control, such as text that a person typed."""
+        ask_for(_unasked(config))
+        self.config, self.wrong, self.notes, self.unread = config, "", [], None
         self.turn += 1
 
     def choose_door(self, door: str) -> None:
@@ -55,7 +60,7 @@ class ExperimentPage:
     def change(self, make: Callable[[], ExperimentConfig]) -> None:
         """What a control does; what it cannot be is said and changes nothing."""
         try:
-            self.config, self.wrong, self.notes = make(), "", []
+            self.config, self.wrong, self.notes, self.unread = make(), "", [], None
         except InputError as error:
             self.notes = [sentence_of(error)]
             self.turn += 1
@@ -101,9 +106,26 @@ def _from_params(params: Mapping[str, str]) -> ExperimentPage:
     text = texts.pop(YAML, "")
     values, notes = read_extras(_PARAMS, texts)
     config = first = untouched(values[DOOR])
+    unread = None
     if text:
         try:
             config = doors.unpacked(text)
+            if _unasked(config):
+                config, unread = first, config
         except InputError as error:
             notes.append(f"{sentence_of(error)} The first question is shown in its place.")
-    return ExperimentPage(config, first, values[EXPERIMENT], notes=notes)
+    return ExperimentPage(config, first, values[EXPERIMENT], unread=unread, notes=notes)
+
+
+def _unasked(config: ExperimentConfig) -> list[str]:
+    """Paths in an experiment that nobody asked for in this session."""
+    opening = {"set", "dataset", "encoder"}
+    for stage in STAGES.values():
+        opening |= {name for name, field in fields_of(stage).items() if field.opens}
+    return list(dict.fromkeys(unasked(texts_in(plain(config), opening))))
+
+
+def offer_paths(state: ExperimentPage) -> None:
+    """The sentence and the button about an experiment of a link that names paths."""
+    if (config := state.unread) is not None:
+        offer(_unasked(config), lambda: state.use(config), "experiment_open_paths")

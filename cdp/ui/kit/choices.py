@@ -80,6 +80,14 @@ class Choices:
         """Encoders as a person reads their names."""
         return {entry.name: entry.title for entries in self.encoders.values() for entry in entries}
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All that the lists of the pages have, as settings and links spell it."""
+        encoders = (entry.name for entries in self.encoders.values() for entry in entries)
+        data = (*self.builtin, *self.missing, *self.attackable, *self.explorable, *self.aliases)
+        models = (*self.models, *self.shipped_and_own(), PIXELS)
+        return frozenset((*data, *self.sets, *self.examples, *models, *encoders))
+
     # Generate: settings by name in ``flat``.
 
     @cached_property

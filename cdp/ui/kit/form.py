@@ -57,6 +57,7 @@ class Form(Generic[S]):
 
     params: of the address, beside the settings. presets, kept: named settings, and what they leave
     alone; start: the preset of a first visit, which a link names where it starts from another.
+    paths: settings whose controls take the path of something that no list has.
     defaults: in place of the config's own. when: settings that are shown only where they do
     something, by name. ratios: sliders whose steps are even in ratio; spans: two settings drawn as
     one range, by the name that stands in a row for them (lower end first). hidden: settings that
@@ -81,6 +82,7 @@ class Form(Generic[S]):
     ratios: Collection[str] = ()
     spans: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     hidden: Collection[str] = ()
+    paths: Collection[str] = ()
     folded: Collection[str] = ()
     folds: bool = False
     merge: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = operator.or_

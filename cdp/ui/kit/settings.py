@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
-from cdp.config.fields import config_of, fields_of, flat_of, read_values, written
+from cdp.config.fields import config_of, fields_of, flat_of, quoted, read_values, written
 from cdp.config.knobs import Frozen
 from cdp.errors import InputError
 from cdp.ui.kit.address import Address, one_of, read_extras, write_extras
+from cdp.ui.kit.linked_paths import ask_for, offer, texts_in, unasked
 
 if TYPE_CHECKING:
     from cdp.ui.kit.form import Form
@@ -28,7 +29,8 @@ class Settings(Generic[C]):
     they started from. notes: what a link got wrong, one sentence each, until the next move. turn:
     how often something else than a person's hand set the controls; it is part of their keys, so
     that they start anew with ``flat``. start: the values at the beginning of this turn. fresh: just
-    read from an address.
+    read from an address. unread: settings of a link that would open a path, by name, until a person
+    asks for them.
     """
 
     form: Form[Any]
@@ -38,6 +40,7 @@ class Settings(Generic[C]):
     address: Address = field(default_factory=Address, kw_only=True)
     turn: int = field(default=0, kw_only=True)
     fresh: bool = field(default=False, kw_only=True)
+    unread: dict[str, Any] = field(default_factory=dict, kw_only=True)
     start: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,18 +65,24 @@ class Settings(Generic[C]):
 
     def put(self, name: str, value: Any) -> None:
         """One control moved."""
+        if name in self.form.paths:
+            ask_for([value])
         self.flat[name] = value
         self.notes = []
+        self.unread.pop(name, None)
 
     def replace(self, flat: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
         """Set some or all controls from outside."""
         self.flat |= flat
+        self.unread = {name: value for name, value in self.unread.items() if name not in flat}
         self.notes, self.start = list(notes), dict(self.flat)
         self.turn += 1
 
     def use(self, config: Frozen) -> None:
         """Take over the settings of a run."""
-        self.replace(flat_of(config))
+        flat = flat_of(config)
+        ask_for(flat[name] for name in self.form.paths)
+        self.replace(flat)
         self.base = self.preset if self.preset != CUSTOM else self.base
 
     def carry(self, before: Self) -> None:
@@ -125,11 +134,40 @@ def from_link(form: Form[S], params: Mapping[str, str]) -> S:
     known = {n: f for n, f in fields_of(form.config).items() if n not in form.hidden}
     given, unfit = read_values(texts, known, plain)
     values = {n: list(v) if isinstance(v, tuple) else v for n, v in given.items()}
+    unread = _without_paths(form, values, plain, unfit)
     settings = form.state(form, form.merge(plain, values), base)
     for attribute, value in more.items():
         setattr(settings, attribute, value)
-    settings.notes = [*notes, *wrong, *unfit]
+    settings.notes, settings.unread = [*notes, *wrong, *unfit], unread
     return settings
+
+
+def _without_paths(
+    form: Form[Any], values: dict[str, Any], plain: Mapping[str, Any], notes: list[str]
+) -> dict[str, Any]:
+    """Take out of ``values`` what would open a path that nobody asked for: returned where the page's
+    controls take paths, else noted."""
+    unread = {}
+    for name in [name for name in values if form.fields[name].opens]:
+        named = unasked(texts_in(values[name], (name,), name))
+        if not named:
+            continue
+        value = values.pop(name)
+        if name in form.paths:
+            unread[name] = value
+            continue
+        if isinstance(value, list):
+            values[name] = [text for text in value if text not in named]
+        used = written(values.get(name, plain[name]))
+        instead = f"{used} is used" if used else "it was left out"
+        notes.append(f"{name}: {', '.join(map(quoted, named))} is not here, so {instead}.")
+    return unread
+
+
+def offer_paths(settings: Settings[Any]) -> None:
+    """The sentence and the button about paths that a link names."""
+    named = unasked(texts_in(settings.unread, settings.unread))
+    offer(named, lambda: settings.replace(settings.unread), f"{settings.form.prefix}_open_paths")
 
 
 def to_link(

@@ -109,6 +109,7 @@ FORM: Form[Training] = Form(
         "balanced": lambda flat: flat["real"] not in (None, 0),
     },
     spans={"length": LENGTH},
+    paths=("dataset",),
     merge=overlaid,
     # The empty one of steps and epochs goes without saying where the other is set.
     unsaid=lambda name, value: name in LENGTH and value is None,

@@ -18,6 +18,7 @@ from cdp.ui.kit.attempts import refuse
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.frame import nothing_yet
 from cdp.ui.kit.generating import make_more
+from cdp.ui.kit.linked_paths import UNDECIDED
 from cdp.ui.kit.runlist import PLACE, moving, not_ready, said, same_settings, start_button
 from cdp.ui.kit.words import plain, sentence_of, with_label
 from cdp.ui.train.detail import detail
@@ -42,6 +43,7 @@ def action(settings: Training, info: DatasetInfo | None, runs: Sequence[Run]) ->
         valid_name(settings.name or "a")
     except InputError as error:
         wrong = with_label(str(error), TrainConfig)
+    wrong = wrong or (UNDECIDED if settings.unread else "")
     usable = config is not None and info is not None and not wrong
     label = "Train" if settings.seeds == 1 else f"Train {settings.seeds} runs"
     watched = watching(settings.watched, runs)
