@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import tomllib
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 from cdp import __version__
 from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
+from cdp.files.private import TOKEN, open_to_others
 from cdp.paths import ROOT, home
-from cdp.values.text import bytes_text
+from cdp.values.text import bytes_text, counted
 
 PACKAGES = (
     "torch",
@@ -67,6 +69,7 @@ def examine() -> Report:
     """Look at everything. Imports torch, which takes a second or two; loads no weights."""
     problems: list[Trouble] = []
     versions = _versions(problems)
+    _reach(problems)
     return Report(
         versions,
         _device() if versions["torch"] else {},
@@ -157,6 +160,15 @@ def _home(problems: list[Trouble]) -> dict[str, Any]:
                 blocking=True,
             )
         )
+    if folder.is_dir() and (others := open_to_others(folder)):
+        problems.append(
+            Trouble(
+                f"other users can read {counted(len(others), 'file or folder', 'files and folders')}"
+                f" in CDP_HOME ({folder})",
+                "python -m cdp doctor --fix makes them yours alone",
+                blocking=False,
+            )
+        )
     if free < MIN_FREE_BYTES:
         problems.append(
             Trouble(
@@ -187,6 +199,53 @@ def _disk(problems: list[Trouble]) -> dict[str, Any]:
         what, _, remedy = usage.problem.partition(": ")
         problems.append(Trouble(what, remedy, blocking=False))
     return asdict(usage)
+
+
+def _reach(problems: list[Trouble]) -> None:
+    """Whether others than the owner could open the app, which asks nobody who they are unless a
+    token is set."""
+    if os.environ.get(TOKEN, "").strip() not in ("", "0"):
+        return
+    address, people = _listens_on(), _people()
+    reasons = []
+    if address not in ("localhost", "::1") and not address.startswith("127."):
+        reasons.append(f"the app listens on {address or 'every network'}")
+    if len(people) > 1:
+        reasons.append(f"{len(people)} people have an account on this machine")
+    if reasons:
+        problems.append(
+            Trouble(
+                f"{' and '.join(reasons)}, so others could open it",
+                f"{TOKEN}=random before the command that starts it asks for a token",
+                blocking=False,
+            )
+        )
+
+
+def _listens_on() -> str:
+    """The address that the server takes where its command names none; "" for all."""
+    if given := os.environ.get("STREAMLIT_SERVER_ADDRESS"):
+        return given
+    try:
+        settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    except (OSError, ValueError):
+        return ""
+    return str(settings.get("server", {}).get("address", ""))
+
+
+def _people() -> list[str]:
+    """Accounts that somebody can log in to: a shell, a home that is there, no number of a service."""
+    try:
+        import pwd
+    except ImportError:  # Windows
+        return []
+    return [
+        entry.pw_name
+        for entry in pwd.getpwall()
+        if 1000 <= entry.pw_uid < 60_000
+        and not entry.pw_shell.endswith(("nologin", "false"))
+        and Path(entry.pw_dir).is_dir()
+    ]
 
 
 def _datasets(problems: list[Trouble]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from cdp.cli.output import maker_of, print_json, queued, say, write_report
 from cdp.cli.runs import find, require_finished, say_cost, waited
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig, automatic_name
 from cdp.errors import InputError, MissingError
+from cdp.files.private import as_given
 from cdp.models.checkpoints import given_path, written_path
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 from cdp.statistics.verdicts import weakest_class
@@ -144,7 +145,8 @@ def _conclude(
     require_finished(run)
     report = read_report(run.folder / REPORT)
     for path, make in exports:
-        with contextlib.suppress(OSError):  # what cannot be made is said when the file is written
+        # What cannot be made is said when the file is written.
+        with contextlib.suppress(OSError), as_given():
             path.parent.mkdir(parents=True, exist_ok=True)
         write_report(path, make(report), "export")
     if as_json:

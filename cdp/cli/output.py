@@ -66,9 +66,10 @@ def write_report(path: Path, content: str, option: str) -> None:
     """A file whole, in place of one that is there. Raises InputError where it cannot be written.
     option: that named the file."""
     from cdp.files.atomic import atomic_file
+    from cdp.files.private import as_given
 
     try:
-        with atomic_file(path) as file:
+        with as_given(), atomic_file(path) as file:
             file.write(content.encode())
     except OSError as error:
         raise InputError(

@@ -44,12 +44,13 @@ def project(
     write = _writer(out, force)
     from cdp.embedding.projection import trust_sentence
     from cdp.files.atomic import atomic_file
+    from cdp.files.private import as_given
     from cdp.tasks.atlas import embed, map_quality
 
     began = time.monotonic()
     embedding = embed(config, _tell)
     measured = map_quality(config, _tell) if quality else None
-    with atomic_file(out) as file:
+    with as_given(), atomic_file(out) as file:
         write(file, embedding, config)
     seconds = time.monotonic() - began
     counts = _counts(embedding)

@@ -110,9 +110,11 @@ def export(
     projects read."""
     from cdp.data.importing import export_npz
     from cdp.data.sets import open_set
+    from cdp.files.private import as_given
 
     saved = open_set(name)
-    export_npz(saved, out)
+    with as_given():
+        export_npz(saved, out)
     written = {"path": str(out.resolve()), "bytes": out.stat().st_size}
     value = {"name": saved.name, "count": len(saved)} | written
     answer(f"{out}: {len(saved):,} images of {saved.name}", value, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ import typer
 from cdp.cli.options import AsJson, option
 from cdp.cli.output import answer
 from cdp.files.cache import UNSAVED_DAYS
+from cdp.files.private import close_to_others
+from cdp.paths import home
 from cdp.values.text import bytes_text, counted
 
 if TYPE_CHECKING:
@@ -25,18 +28,35 @@ NOTES = {
 }
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    fix: Annotated[
+        bool, option("Also mend what can be: files in CDP_HOME that others can read.", "--fix")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Print versions, device, data, checkpoints and free disk, and what is missing and how to get
-    it.
+    it. Changes nothing without --fix.
 
     Ends with exit code 0 where the default generation can run, else 1.
     """
     from cdp.doctor import examine
 
+    done = mended(home()) if fix else []
     report = examine()
-    answer("\n".join(lines(report)), asdict(report) | {"ready": report.ready}, as_json=as_json)
+    text = lines(report)
+    if fix:
+        text += ["", "Mended", *(f"  {what}" for what in done or ["nothing"])]
+    value = asdict(report) | {"ready": report.ready} | ({"mended": done} if fix else {})
+    answer("\n".join(text), value, as_json=as_json)
     if not report.ready:
         raise typer.Exit(1)
+
+
+def mended(folder: Path) -> list[str]:
+    """What was amiss in CDP_HOME and is put right, one sentence each."""
+    closed = close_to_others(folder)
+    what = f"{counted(closed, 'file or folder', 'files and folders')} in {folder}"
+    return [f"{what} {'is' if closed == 1 else 'are'} yours alone now"] if closed else []
 
 
 def lines(report: Report) -> list[str]:

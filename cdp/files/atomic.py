@@ -53,8 +53,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _begin(path: Path) -> IO[bytes]:
-    """A hidden file beside ``path``, locked. Not tempfile's: those are private, and a set may be
-    shared."""
+    """A hidden file beside ``path``, locked. Not tempfile's: its files are the owner's alone whatever
+    the umask says, which holds for what a person asks for elsewhere."""
     while True:
         file = _hidden(path).open("xb")
         if _hold(file):

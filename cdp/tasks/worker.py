@@ -7,11 +7,13 @@ import os
 import sys
 from pathlib import Path
 
+from cdp.files.private import make_private
 from cdp.work.registry import TASKS
 from cdp.work.slots import LIBRARIES, threads_of_a_slot
 from cdp.work.worker import main
 
 if __name__ == "__main__":
+    make_private()
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=0, help="of each computing library")
     parser.add_argument("--slots", type=int, default=0, help="runs that may work at a time")

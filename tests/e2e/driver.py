@@ -48,9 +48,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def started(folder: Path, script: str | Path = "app.py") -> Iterator[Server]:
+def started(folder: Path, script: str | Path = "app.py", **more: str) -> Iterator[Server]:
     """The app, or another script, on a free port with an empty CDP_HOME in ``folder``; ended on
-    exit."""
+    exit. more: environment variables."""
     port, home, log = _free_port(), folder / "home", folder / "server.log"
     command = [
         sys.executable,
@@ -61,7 +61,7 @@ def started(folder: Path, script: str | Path = "app.py") -> Iterator[Server]:
         "--server.headless=true",
         f"--server.port={port}",
     ]
-    environment = os.environ | {"CDP_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"CDP_HOME": str(home), "PYTHONPATH": str(ROOT)} | more
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
     try:

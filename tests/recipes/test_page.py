@@ -69,7 +69,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     shutil.copytree(ROOT / "pages", tmp_path / "pages")
     (tmp_path / "pages" / "dice.py").write_text(PAGE)
     source = (ROOT / "app.py").read_text()
-    before, last, after = source.rpartition("    ],\n")
+    before, last, after = source.rpartition("            ],\n")
     (tmp_path / "app.py").write_text(before + LINE + last + after)
     app = AppTest.from_file(str(tmp_path / "app.py"), default_timeout=60)
     app.switch_page("pages/dice.py")
