@@ -49,6 +49,13 @@ def link(data: Path, **more: object) -> str:
     return "/train?" + "&".join(f"{name}={quote(str(value))}" for name, value in settings.items())
 
 
+def open_link(page: Page, server: Server, address: str) -> None:
+    """A link that names a path, and the button that opens it."""
+    open_page(page, server, address)
+    expect(train_button(page)).to_be_disabled()
+    page.get_by_role("button", name="Open /").click()
+
+
 def train_button(page: Page) -> Locator:
     return page.get_by_role("button", name=re.compile(r"^Train( \d+ runs)?$"))
 
@@ -94,7 +101,7 @@ def stop(page: Page, server: Server, run_id: str) -> None:
 def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_and_a_second_tab(
     fresh: Server, page: Page, context: BrowserContext, data: Path
 ) -> None:
-    open_page(page, fresh, link(data))
+    open_link(page, fresh, link(data))
     expect(page.get_by_text("3 classes, 12 x 12, grey")).to_be_visible()
     # A data set of one's own has no conventional budget, so the button waits for one.
     expect(page.get_by_text(re.compile("no conventional linf budget"))).to_be_visible(
@@ -165,7 +172,7 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
 def test_two_short_runs_finish_one_after_the_other_and_their_settings_come_back_to_the_form(
     fresh: Server, page: Page, data: Path
 ) -> None:
-    open_page(page, fresh, link(data, epochs=2, epsilon=0.1, seeds=2, name="short"))
+    open_link(page, fresh, link(data, epochs=2, epsilon=0.1, seeds=2, name="short"))
     expect(train_button(page)).to_have_text("Train 2 runs")
     expect(train_button(page)).to_be_enabled(timeout=SLOW_MS)
     train_button(page).click()

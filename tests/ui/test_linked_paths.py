@@ -15,8 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cdp import paths
-from cdp.config.experiment import STAGES
-from cdp.config.fields import fields_of
+from cdp.config.train import TrainConfig
 from cdp.data.npz import write_npz
 from cdp.experiments.files import experiment_of
 from cdp.models.checkpoints import write_json
@@ -24,6 +23,7 @@ from cdp.ui.experiment.doors import packed
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.linked_paths import texts_in, unasked
 from tests.ui.pages import control, opened, ran, texts
+from tests.ui.train_runs import train_run
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -141,6 +141,7 @@ def test_what_the_lists_have_is_no_path_to_ask_for(monkeypatch: pytest.MonkeyPat
     listed = read_choices().shipped_and_own()
     assert listed and all("/" in name for name in listed)
     assert unasked(listed) == []
+    assert unasked(str(paths.ROOT / name) for name in listed) == [], "the same from the root on"
     monkeypatch.setattr("cdp.ui.kit.choices.read_choices", Choices)
     assert unasked(listed) == list(listed)
 
@@ -234,8 +235,13 @@ def test_an_experiment_of_a_link_is_taken_over_once_its_paths_are_asked_for(secr
 
 def test_all_settings_that_name_something_are_known_as_such() -> None:
     """A pattern keeps a text from being a path; any other text may be one."""
-    opening = {name for stage in STAGES.values() for name, f in fields_of(stage).items() if f.opens}
-    assert opening >= {"model", "dataset", "encoder", "weak_model", "synthetic", "part", "start"}
-    assert "name" not in opening
+    opening = ("model", "dataset", "encoder", "weak_model", "synthetic", "part", "start", "set")
+    assert list(texts_in({name: f"/{name}" for name in opening})) == [f"/{n}" for n in opening]
     nested = {"grid": {"generate.model": ["/a", "b"]}, "arms": {"x": {"set": "/c"}}, "name": "/d"}
-    assert list(texts_in(nested, {"model", "set"})) == ["/a", "b", "/c"]
+    assert list(texts_in(nested)) == ["/a", "b", "/c"]
+
+
+def test_what_a_listed_run_was_started_with_is_asked_for_already(secret: Path) -> None:
+    path = str(secret / "data.npz")
+    train_run("one", config=TrainConfig(dataset=path))
+    assert unasked([path, str(secret / "set")]) == [str(secret / "set")]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from cdp.config.experiment import STAGES, ExperimentConfig
-from cdp.config.fields import fields_of
+from cdp.config.experiment import ExperimentConfig
 from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.experiments.files import plain
@@ -119,10 +118,7 @@ def _from_params(params: Mapping[str, str]) -> ExperimentPage:
 
 def _unasked(config: ExperimentConfig) -> list[str]:
     """Paths in an experiment that nobody asked for in this session."""
-    opening = {"set", "dataset", "encoder"}
-    for stage in STAGES.values():
-        opening |= {name for name, field in fields_of(stage).items() if field.opens}
-    return list(dict.fromkeys(unasked(texts_in(plain(config), opening))))
+    return list(dict.fromkeys(unasked(texts_in(plain(config)))))
 
 
 def offer_paths(state: ExperimentPage) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from cdp import paths
+from cdp.config.fields import fields_of
+from cdp.models.checkpoints import written_path
 from cdp.ui.kit.frame import steady
 from cdp.ui.kit.words import plain
 from cdp.values.text import joined
@@ -37,7 +40,17 @@ def unasked(texts: Iterable[str]) -> list[str]:
     from cdp.ui.kit.choices import read_choices
 
     known = read_choices().names | st.session_state.get(_ASKED, set())
-    return [text for text in found if text not in known]
+    found = [text for text in found if not {text, written_path(Path(text))} & known]
+    used = _used() if found else set()
+    return [text for text in found if text not in used]
+
+
+def _used() -> set[str]:
+    """What the runs that are listed here were started with."""
+    from cdp.work.records import list_runs
+
+    settings = (run.config.model_dump(mode="json") for run in list_runs() if run.config is not None)
+    return {text for given in settings for text in texts_in(given)}
 
 
 def _is_path(text: str) -> bool:
@@ -57,17 +70,28 @@ def _is_path(text: str) -> bool:
         return True
 
 
-def texts_in(value: Any, names: Iterable[str], name: str = "") -> Iterator[str]:
-    """All texts of settings that lie in one another whose name is one of ``names``, with or without
-    the stage before it ("generate.model")."""
+def texts_in(value: Any, names: Iterable[str] = (), name: str = "") -> Iterator[str]:
+    """The texts of settings, which may lie in one another, whose name is one of ``names``; without
+    them, all that name what a stage of an experiment opens."""
+    names = names or _opening()
     if isinstance(value, Mapping):
         for key, part in value.items():
-            yield from texts_in(part, names, str(key).rpartition(".")[2])
+            yield from texts_in(
+                part, names, str(key).rpartition(".")[2]
+            )  # generate.model of a grid
     elif isinstance(value, list | tuple):
         for part in value:
             yield from texts_in(part, names, name)
     elif isinstance(value, str) and name in names:
         yield value
+
+
+@cache
+def _opening() -> frozenset[str]:
+    from cdp.config.experiment import STAGES
+
+    fields = (field for stage in STAGES.values() for field in fields_of(stage).values())
+    return frozenset({"set", *(field.name for field in fields if field.opens)})
 
 
 def offer(named: Sequence[str], take: Callable[[], None], key: str) -> None:
