@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import stat
@@ -115,6 +116,26 @@ def test_a_run_at_work_starts_the_dispatcher_again_that_was_killed(
     process.kill()
     assert until(second, lambda run: run.over).state == "finished"
     assert get_run(first).state == "finished"
+
+
+def test_kills_of_the_dispatcher_at_random_lose_no_run_and_do_none_twice(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(7)
+    monkeypatch.setenv("STUB_SECONDS", "0.01")
+    runs = [begin(f"night-{number}") for number in range(8)]
+    kills = 0
+    while not all(get_run(run_id).over for run_id in runs):
+        ensure_dispatcher()
+        time.sleep(chance.uniform(0, 0.25))
+        process = read_json(queue.process_path(os.geteuid())) or {}
+        if Local().alive(process) and kills < 12:
+            Local().kill(process)
+            kills += 1
+    assert kills > 3
+    assert {get_run(run_id).state for run_id in runs} == {"finished"}
+    order = [line[0] for line in journal(cdp_home)]
+    assert order == [run_id for run_id in runs for _ in range(20)]
 
 
 def test_any_later_look_starts_the_dispatcher_again_where_all_was_killed(
