@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import pytest
 
 from cdp.config.train import TrainConfig
 from cdp.ui.kit import jobs
+from cdp.work import queue
 from cdp.work.records import STOP
 from cdp.work.ticket import Queue, Ticket
 from tests.ui.pages import opened, ran, served
 from tests.ui.train_runs import write_folder
+from tests.work.forks import Forked
 
 
 @pytest.fixture(autouse=True)
@@ -76,9 +78,9 @@ def test_what_waits_says_what_for(sleeper: int) -> None:
 
 
 def test_what_is_over_at_once_does_not_flicker(monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = Queue(lambda ticket: None)
-    queue.put(Ticket("Attacking", queue=queue))
-    monkeypatch.setattr(jobs, "side", lambda lane: type("Helper", (), {"queue": queue}))
+    line = Queue(lambda ticket: None)
+    line.put(Ticket("Attacking", queue=line))
+    monkeypatch.setattr(jobs, "side", lambda lane: type("Helper", (), {"queue": line}))
     assert jobs.tickets() == []
     monkeypatch.setattr(jobs, "QUIET_SECONDS", 0.0)
     assert {ticket.title for ticket in jobs.tickets()} == {"Attacking"}
@@ -95,3 +97,15 @@ def test_what_waits_says_for_what_and_is_brought_forward_from_the_strip(sleeper:
     assert [ticket.id for ticket in jobs.tickets()] == ["night", "two", "one"]
     assert [b.key for b in app.button if b.label == "Bring forward"] == ["job_forward_one"]
     assert (folder / "forward").exists()
+
+
+def test_a_look_at_a_page_sees_to_it_that_what_waits_is_started(
+    sleeper: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running("night", sleeper)
+    (running("next", sleeper, "queued") / "process.json").unlink()
+    queue.put("next", queue.Start(("work",), {}, "/", 1))
+    started: list[Sequence[str]] = []
+    monkeypatch.setattr(Forked, "start", lambda self, folder, command: started.append(command))
+    assert "waits for Robust training night" in rows(opened("home"))
+    assert queue.DISPATCH in started
