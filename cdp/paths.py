@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 from cdp.errors import InputError
 
@@ -92,3 +95,21 @@ def runs_dir() -> Path:
 def cache_dir() -> Path:
     """What can be computed again."""
     return home() / "cache"
+
+
+def shareable(value: Any) -> Any:
+    """The same text, or JSON with such texts, without where on this machine the app, its workspace
+    and the person's own files are: for what goes to others."""
+    if isinstance(value, dict):
+        return {name: shareable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [shareable(part) for part in value]
+    if type(value) is not str or os.sep not in value:
+        return value
+    places = {home(): "CDP_HOME", ROOT: "app"}
+    with contextlib.suppress(RuntimeError):  # somebody without a home
+        places[Path.home()] = "~"
+    for place in sorted(places, key=lambda place: -len(place.parts)):
+        if len(place.parts) > 1:
+            value = re.sub(rf"{re.escape(str(place))}(?![\w.-])", places[place], value)
+    return value

@@ -30,7 +30,8 @@ from cdp.experiments.files import read_experiment
 from cdp.experiments.plan import cells as planned
 from cdp.experiments.results import line_of, result_of
 from cdp.experiments.search import STUDY as SEARCH
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
 from cdp.paths import ROOT
 from cdp.results.reached import BEST_CARD
 from cdp.results.rows import ARM, join_arm

@@ -218,6 +218,7 @@ def _share(interval: Interval) -> str:
 
 def _makers() -> dict[str, Callable[[EvalReport], str]]:
     """What makes the content of an exported file, by the ending of its name."""
+    from cdp.paths import shareable
     from cdp.reports.evaluation import evaluation_html
     from cdp.reports.exports import evaluation_csv, robustbench_record
 
@@ -225,5 +226,5 @@ def _makers() -> dict[str, Callable[[EvalReport], str]]:
         ".html": evaluation_html,
         ".csv": evaluation_csv,
         ".robustbench.json": lambda report: json.dumps(robustbench_record(report), indent=1),
-        ".json": lambda report: json.dumps(report_json(report), indent=1),
+        ".json": lambda report: json.dumps(shareable(report_json(report)), indent=1),
     }

@@ -25,7 +25,7 @@ from cdp.cli import (
     theory,
 )
 from cdp.cli.options import option
-from cdp.cli.output import INTERRUPTED, say
+from cdp.cli.output import INTERRUPTED, say, visible_streams
 from cdp.config.presets import PRESETS, TRAIN_PRESETS
 from cdp.errors import Cancelled, CdpError
 from cdp.work.queue import ensure_dispatcher
@@ -106,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if argv is None else argv)
     args = [word for word in given if word != "--debug"]
     debug = len(args) < len(given)
+    visible_streams()
     if not debug:
         sys.excepthook = _report
     try:

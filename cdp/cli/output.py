@@ -8,17 +8,44 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self, TextIO
 
 from cdp.errors import InputError
-from cdp.values.text import done_text, duration
+from cdp.values.text import done_text, duration, visible
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+
+
+class Visible:
+    """A stream of text that a terminal shows as it is: names and messages of strangers may hold
+    what it would act on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.unfiltered = stream
+
+    def write(self, text: str) -> int:
+        self.unfiltered.write(visible(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.unfiltered, name)
+
+
+def visible_streams() -> None:
+    """From now on all that this process prints is shown as it is, whoever prints it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, Visible):
+            setattr(sys, name, Visible(stream))
 
 
 def say(sentence: str) -> None:
@@ -93,7 +120,8 @@ class ProgressLine:
     def __init__(self, unit: str, stream: TextIO | None = None, *, every: float = 10.0) -> None:
         """unit: what is counted, e.g. "images"; every: seconds between lines where the stream is no
         terminal."""
-        self._unit, self._stream = unit, stream or sys.stderr
+        stream = stream or sys.stderr
+        self._unit, self._stream = unit, getattr(stream, "unfiltered", stream)
         self._terminal = self._stream.isatty()
         self._every = 0.2 if self._terminal else every
         self._last, self._finished = float("-inf"), False
@@ -118,6 +146,7 @@ class ProgressLine:
             self._stream.flush()
 
     def _write(self, line: str) -> None:
+        line = visible(line)
         if self._terminal:
             self._stream.write("\r" + line.ljust(self._width))
             self._width = len(line)

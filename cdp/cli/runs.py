@@ -65,7 +65,12 @@ def runs(
     if as_json:
         print_json({"runs": [_record(run) for run in listed]})
     elif listed:
-        print(aligned([HEAD, *(_cells(_line(run)) for run in listed)]))
+        lines = [_line(run) for run in listed]
+        problems = [line["problem"] for line in lines]
+        rows = [HEAD, *map(_cells, lines)]
+        if any(problems):  # the column is there only where somebody has to know
+            rows = [(*row, p) for row, p in zip(rows, ("PROBLEM", *problems), strict=True)]
+        print(aligned(rows))
     else:
         print(
             "no training matches"
@@ -108,13 +113,16 @@ def _line(run: Run) -> dict[str, Any]:
     from cdp.results.labels import labels_json, read_labels
     from cdp.results.reached import reached_of
 
+    labels = read_labels(run.folder)
+    problem = run.problem or (run.error if run.config is None else "") or labels.problem
     if run.kind != "train":
-        return _record(run)
+        return {"problem": problem or ""} | _record(run)
     reached = reached_of(run)
     known: dict[str, Any] = {"run": run.id, "kind": run.kind, "name": run.name, "state": run.state}
     known |= {"progress": asdict(run.progress) if run.progress else None}
     best = {"clean_accuracy": reached.best_clean, "robust_accuracy": reached.best_robust}
-    return known | {"best": best, "labels": labels_json(read_labels(run.folder))}
+    known |= {"problem": problem or reached.problem}
+    return known | {"best": best, "labels": labels_json(labels)}
 
 
 def _record(run: Run) -> dict[str, Any]:
@@ -169,6 +177,7 @@ def logs(
     ] = 40,
 ) -> None:
     """Print the last lines of a run's log."""
+    from cdp.files.reading import open_regular, reason_of
     from cdp.work.launchers import LOG
     from cdp.work.logs import earlier
     from cdp.work.records import get_run
@@ -176,11 +185,15 @@ def logs(
     target = find(run)
     path = target.folder / LOG
     try:
-        log = path.open("rb")
+        log, before = open_regular(path), earlier(target.folder)
     except FileNotFoundError:
         return
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read ({reason_of(error)}): make it a readable file"
+        ) from error
     with log:
-        text = earlier(target.folder) + log.read()
+        text = before + log.read()
         last = text.splitlines(keepends=True)[-lines:] if lines else []
         typer.echo(b"".join(last).decode("utf-8", "replace"), nl=False)
         while follow:
@@ -281,6 +294,8 @@ def _say_state(run_id: str, *, as_json: bool) -> None:
 
 def _facts(record: Mapping[str, Any]) -> str:
     """What is known of one run, a fact a line."""
+    from cdp.results.reached import whole
+
     lines = [f"{record['run']}: {record['name']} ({record['kind']}), {record['state']}"]
     if record.get("waits_for"):
         lines.append(f"waits for: {record['waits_for']}")
@@ -289,16 +304,19 @@ def _facts(record: Mapping[str, Any]) -> str:
     lines += [
         f"{word}: {_accuracies(record[word], record)}"
         for word in ("best", "last")
-        if record.get(word)
+        if isinstance(record.get(word), Mapping)
     ]
-    if record.get("steps") and record.get("images_seen"):
-        lines.append(f"trained: {record['steps']:,} steps, {record['images_seen']:,} images seen")
+    steps, images = (whole(record.get(name)) for name in ("steps", "images_seen"))
+    if steps and images:
+        lines.append(f"trained: {steps:,} steps, {images:,} images seen")
     if record["kind"] == "evaluate" and record.get("label"):
         lines.append(
-            f"robust: {_share(record['robust_accuracy'])}, clean"
-            f" {_share(record['clean_accuracy'])} ({record['label']})"
+            f"robust: {_share(record.get('robust_accuracy'))}, clean"
+            f" {_share(record.get('clean_accuracy'))} ({record['label']})"
         )
-    lines += [f"{word}: {record[word]}" for word in ("notice", "error") if record.get(word)]
+    lines += [
+        f"{word}: {record[word]}" for word in ("notice", "error", "problem") if record.get(word)
+    ]
     if record["started"] and record["ended"]:
         lines.append(
             f"took: {duration(record['ended'] - record['started'])} since it was last started"
@@ -331,19 +349,26 @@ def _progress(record: Mapping[str, Any]) -> str:
     return done_text(progress["done"], progress["count"], progress["unit"]) if progress else ""
 
 
-def _share(share: float | None) -> str:
-    return "" if share is None else share_text(share)
+def _share(value: Any) -> str:
+    """A share as a file has it; empty where it is none."""
+    from cdp.results.reached import share
+
+    known = share(value)
+    return "" if known is None else share_text(known)
 
 
 def _accuracies(epoch: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """Accuracies of an epoch with what they were measured on."""
-    n = record.get("n") or record["metrics"].get("n")
-    figures = f"clean {_share(epoch['clean_accuracy'])}, robust {_share(epoch['robust_accuracy'])}"
+    from cdp.results.reached import whole
+
+    n = whole(record.get("n")) or whole(record["metrics"].get("n"))
+    clean, robust = (_share(epoch.get(f"{metric}_accuracy")) for metric in ("clean", "robust"))
+    figures = f"clean {clean}, robust {robust}"
     if not n:
         return figures
-    at = at_step(epoch.get("step") or 0, epoch["epoch"])
+    at = at_step(whole(epoch.get("step")), whole(epoch.get("epoch")))
     remark = f"; {epoch['remark']}" if epoch.get("remark") else ""
-    return f"{at}, {figures} ({int(n):,} validation images, PGD: a quick estimate{remark})"
+    return f"{at}, {figures} ({n:,} validation images, PGD: a quick estimate{remark})"
 
 
 def label(

@@ -50,7 +50,7 @@ def import_data(
     if name in catalog.CATALOG:
         raise InputError(f"name {name!r} is a built-in data set: choose another name")
     valid_name(name)
-    card: dict[str, Any] = {"kind": "imported", "source": str(path.resolve())}
+    card: dict[str, Any] = {"kind": "imported", "source": path.resolve().name}
     if dataset:
         card |= {"dataset": dataset, "class_names": list(catalog.builtin(dataset).classes)}
     elif class_names or like:

@@ -9,7 +9,8 @@ from typing import Any, Literal, cast
 
 from cdp import paths
 from cdp.errors import InputError
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
 
 Mark = Literal["keep", "drop"]
 MARKS: tuple[Mark, ...] = ("keep", "drop")
@@ -18,10 +19,7 @@ VERSION = 1
 
 def marks_of(name: str, card: Mapping[str, Any]) -> dict[int, Mark]:
     """By row, of the marked images. {} where there are none, or the file is damaged."""
-    try:
-        stored = read_json(_file(name)) or {}
-    except InputError:
-        return {}
+    stored = read_json(_file(name)) or {}
     if stored.get("version") != VERSION or stored.get("images") != _images(card):
         return {}
     marks: dict[int, Mark] = {}

@@ -13,7 +13,8 @@ from cdp.config.generate import FORMER, GenerateConfig
 from cdp.config.presets import PRESETS, Preset, named
 from cdp.data.limits import valid_name
 from cdp.errors import InputError
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
 
 NOT_DECIDED = ("model", "dataset", "count", "seed", "classes")
 """What presets leave alone."""

@@ -5,7 +5,6 @@ any others."""
 from __future__ import annotations
 
 import datetime
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +20,9 @@ from cdp.data.fitting import Labelling
 from cdp.data.limits import MAX_CHANNELS, MAX_CLASSES, MAX_ROWS, MAX_SIDE
 from cdp.errors import InputError
 from cdp.files import npy
-from cdp.files.atomic import read_small_text
+from cdp.files.reading import parse_object, read_file, reason_of
 from cdp.files.versions import NewerError, require_known
+from cdp.values.text import visible
 
 CARD = "card.json"
 FORMAT, UNLABELLED = 2, 2
@@ -77,27 +77,29 @@ def complete_card(
     }
     version = UNLABELLED if top_label is None else 1
     facts = {"format": version, "count": count, "shape": list(shape), "class_names": names}
-    return defaults | card | facts
+    # Settings stay as they were given: sets are found again by them.
+    said = {name: v if name == "config" else paths.shareable(v) for name, v in card.items()}
+    return defaults | said | facts
 
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The card of a set's folder, checked. Raises MissingError or InputError naming the file."""
     path = folder / CARD
     remedy = f"restore it from a backup or delete {folder}"
-    text = read_small_text(path, MAX_BYTES, "a card", missing=remedy, remedy=remedy)
+    content = read_file(path, MAX_BYTES, missing=remedy, remedy=remedy)
     try:
-        card = json.loads(text)
-        require_known(path, card.get("format") if isinstance(card, dict) else None, FORMAT)
-        _Card.model_validate_json(text)
+        card = parse_object(content)
+        require_known(path, card.get("format"), FORMAT)
+        _Card.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise InputError(f"{path} is not a card ({field}: {first['msg']}): {remedy}") from error
     except NewerError:
         raise
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON ({str(error)[:80]}): {remedy}") from error
-    return dict(card)
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({reason_of(error)}): {remedy}") from error
+    return card | {"class_names": [visible(name) for name in card["class_names"]]}
 
 
 IMAGE, LABEL = "image.npy", "label.npy"

@@ -22,6 +22,8 @@ from cdp.data.rows import Chunk, RowFile, checked_labels, write_arrays
 from cdp.data.samples import IMAGE, LABEL, SampleSet, open_folder, read_described
 from cdp.errors import InputError, MissingError
 from cdp.files import atomic
+from cdp.files.reading import is_folder, read_json, read_object
+from cdp.values.text import visible
 
 _LOCK, _CONFIG, _PROGRESS = "lock", "config.json", "progress.json"
 
@@ -121,10 +123,8 @@ class SetWriter:
             return False
 
     def _read(self, path: Path) -> dict[str, Any]:
-        value = atomic.read_json(path)
-        if value is None:
-            raise InputError(f"{path} is not a JSON object: delete {self.partial} and start again")
-        return value
+        again = f"delete {self.partial} and start again"
+        return read_object(path, missing=again, remedy=again)
 
     @property
     def done_rows(self) -> int:
@@ -256,6 +256,10 @@ def list_sets(*, shipped: bool = False) -> list[SetEntry]:
 
 
 def _entry(folder: Path) -> SetEntry:
+    name = visible(folder.name)
+    if name != folder.name:
+        why = f"the name of {folder.parent / name} has characters that are not seen: rename it"
+        return SetEntry(name, folder, None, why)
     try:
         card = read_described(folder)
         for name in (IMAGE, *([LABEL] if card["class_names"] else [])):
@@ -270,12 +274,8 @@ def _entry(folder: Path) -> SetEntry:
 
 def is_saved(name: str) -> bool:
     """Whether the store has a finished set of this name, sound or not."""
-    return (
-        os.sep not in name
-        and not name.startswith(".")
-        and bool(name)
-        and (paths.sets_dir() / name).is_dir()
-    )
+    plain = bool(name) and os.sep not in name and not name.startswith(".")
+    return plain and is_folder(paths.sets_dir() / name)
 
 
 def set_folder(name_or_path: str | Path) -> Path | None:
@@ -284,11 +284,15 @@ def set_folder(name_or_path: str | Path) -> Path | None:
     given = str(name_or_path)
     if is_saved(given):
         return paths.sets_dir() / given
-    example = _example() / given
-    if example.parent == _example() and (example / samples.CARD).exists():
-        return example
-    folder = Path(given).expanduser()
-    return folder.resolve() if folder.is_dir() and (folder / samples.CARD).exists() else None
+    try:
+        example = _example() / given
+        if example.parent == _example() and (example / samples.CARD).exists():
+            return example
+        folder = Path(given).expanduser()
+        there = folder.is_dir() and (folder / samples.CARD).exists()
+        return folder.resolve() if there else None
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, or nobody's home
+        return None
 
 
 def open_set(name_or_path: str | Path) -> SampleSet:
@@ -310,7 +314,7 @@ def begun_images(name: str, count: int) -> np.ndarray | None:
     while none is on disk, and where there is no such set."""
     partial = paths.sets_dir() / f".{name}.partial"
     try:
-        done = (atomic.read_json(partial / _PROGRESS) or {}).get("done_rows")
+        done = (read_json(partial / _PROGRESS) or {}).get("done_rows")
         image = np.load(partial / IMAGE, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, InputError):
         return None  # not begun, or just finished

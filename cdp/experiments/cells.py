@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from cdp.config.experiment import SAMPLES_ONLY
 from cdp.errors import InputError, MissingError
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json, read_object
 from cdp.results.reached import reached_of
 from cdp.values.experiment import CellState
 from cdp.work.records import get_run
@@ -31,16 +32,14 @@ _STATES = TypeAdapter(tuple[CellState, ...])
 def read_cells(folder: Path) -> dict[Key, CellState]:
     """What is known of each cell; {} before the first. Raises InputError where the file is
     damaged."""
-    stored = read_json(folder / CELLS)
-    if stored is None:
-        return {}
+    path, remedy = folder / CELLS, "delete it and resume the experiment, which finds what is done"
     try:
+        stored = read_object(path, missing="", remedy=remedy)
         states = _STATES.validate_python(stored.get("cells"))
+    except MissingError:
+        return {}
     except ValidationError as error:
-        raise InputError(
-            f"{folder / CELLS} is damaged: delete it and resume the experiment, which finds again"
-            " what is done"
-        ) from error
+        raise InputError(f"{path} is damaged: {remedy}") from error
     return {(state.arm, state.seed): state for state in states}
 
 

@@ -288,7 +288,7 @@ def _best_of(entry: LegendEntry, line: Line) -> int | None:
 
 def _accuracy_note(drawn: Sequence[LegendEntry]) -> str:
     columns = [run.columns.get("n", np.zeros(0))[-1:] for entry in drawn for run in entry.runs]
-    counts = [int(n) for column in columns for n in column]
+    counts = [int(n) for column in columns for n in column if n >= 1]
     seeds = any(entry.seeds > 1 for entry in drawn)
     parts = ["clean dashed"]
     if counts:

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import fcntl
 import json
+import math
 import os
 import re
 import secrets
@@ -20,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from cdp.errors import CdpError, InputError, MissingError
+from cdp.errors import CdpError, InputError
 
 _NEW = re.compile(r"\.(?P<name>.+)\.new-[0-9a-f]{16}")
 _EARLIER = re.compile(r"\.(?P<name>.+)\.(?:[0-9a-f]{16}|[0-9a-f]{8}\.(?:tmp|partial|old))")
@@ -85,30 +86,18 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         file.write(json.dumps(value, indent=1, allow_nan=False).encode())
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the file; None where there is no file or no JSON object in it. Raises other
-    OSErrors."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def read_small_text(path: Path, most: int, what: str, *, missing: str, remedy: str) -> str:
-    """The UTF-8 text of a regular file of at most ``most`` bytes. what: it should be ("a card");
-    missing, remedy: what to do. Raises MissingError where there is none, InputError where it is too
-    large, no regular file, or no text."""
-    try:
-        if path.stat().st_size > most:
-            raise InputError(f"{path} is over {most} bytes, too large for {what}: {remedy}")
-        if not path.is_file():
-            raise InputError(f"{path} is not a regular file: {remedy}")
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise MissingError(f"{path} does not exist: {missing}") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({str(error)[:120]}): {remedy}") from error
+def jsonable(value: Any) -> Any:
+    """The same in plain JSON values: numpy's numbers become Python's, NaN and infinities None, all
+    else text."""
+    if isinstance(value, dict):
+        return {str(key): jsonable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(part) for part in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
 @contextlib.contextmanager

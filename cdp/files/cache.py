@@ -26,12 +26,14 @@ from pydantic import TypeAdapter
 from cdp import paths
 from cdp.errors import CdpError, InputError
 from cdp.files import atomic, npy
+from cdp.files.reading import parse_object, read_bytes
 
 LIMIT = "CDP_CACHE_GB"
 """The environment variable with the size that the cache may have, in gigabytes."""
 DEFAULT_GB = 20.0
 MOST_DAYS = 180
 """An entry that nobody used for so long goes."""
+MAX_JSON = 256 << 20
 UNSAVED, UNSAVED_DAYS = "unsaved", 7
 """A kind of entries that only time computes again, the generations that nobody has saved, and the
 days after which one that nobody opened goes."""
@@ -163,11 +165,11 @@ def load_json(kind: str, key: str) -> dict[str, Any] | None:
     """The JSON object kept under this key, None where no sound one is."""
     path = _path(kind, key, ".json")
     try:
-        value = json.loads(path.read_bytes(), parse_constant=_refuse)
-    except (OSError, ValueError, RecursionError):
+        value = parse_object(read_bytes(path, MAX_JSON))
+    except (OSError, ValueError):
         return None
     _used(path)
-    return value if isinstance(value, dict) else None
+    return value
 
 
 def load_folder(kind: str, key: str) -> Path | None:
@@ -284,10 +286,6 @@ def _grown(size: int) -> None:
     with contextlib.suppress(InputError):
         if _unseen > 0.02 * limit_bytes():
             trim()
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _path(kind: str, key: str, suffix: str = "") -> Path:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import io
 import tokenize
 import warnings
+import zipfile
+import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from cdp.errors import InputError, MissingError
+from cdp.files.reading import open_regular, reason_of
 
 MAX_HEADER = 4096
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
@@ -120,3 +123,30 @@ def open_npy(path: Path) -> np.ndarray:
     if prod(header.shape) == 0:
         return np.empty(header.shape, header.dtype)
     return np.memmap(path, header.dtype, "r", header.offset, header.shape)
+
+
+def read_arrays(path: Path, most: int) -> dict[str, np.ndarray]:
+    """All arrays of an .npz that this app wrote, by name; read only. most: bytes that they unpack to
+    at most, whatever the file is. Raises FileNotFoundError where there is none, else InputError."""
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > most:
+                raise InputError(f"{path} unpacks to more than {most >> 20} MiB")
+            return {
+                member.filename.removesuffix(".npy"): _member(archive, member, path)
+                for member in members
+            }
+    except (FileNotFoundError, InputError):
+        raise
+    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged ({reason_of(error)})") from error
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    with archive.open(member) as file:
+        header = read_header(file, f"{path}: {member.filename[:80]}")
+        # Room is made for what the archive holds, never for what a header announces.
+        if header.size != member.file_size:
+            raise ValueError(f"{member.filename[:80]} is not as long as its header says")
+        return np.frombuffer(file.read(), header.dtype).reshape(header.shape)

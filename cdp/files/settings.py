@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 from cdp.errors import InputError
-from cdp.files.atomic import read_small_text
+from cdp.files.reading import read_file, reason_of
 
 MAX_BYTES = 1 << 20
 
@@ -15,7 +16,11 @@ MAX_BYTES = 1 << 20
 def read_mapping(path: Path, *, missing: str, remedy: str) -> dict[str, Any]:
     """The settings in a file. missing, remedy: what to do where there is none, and where it is
     another. Raises MissingError or InputError that names the file."""
-    text = read_small_text(path, MAX_BYTES, "settings", missing=missing, remedy=remedy)
+    content = read_file(path, MAX_BYTES, missing=missing, remedy=remedy)
+    try:
+        text = content.decode("utf-8")
+    except ValueError as error:
+        raise InputError(f"{path} is no text ({reason_of(error)}): {remedy}") from error
     return mapping_of(text, str(path), remedy=remedy)
 
 
@@ -35,6 +40,7 @@ def mapping_of(text: str, where: str, *, remedy: str) -> dict[str, Any]:
     return settings
 
 
+_MERGE = "tag:yaml.org,2002:merge"
 _NUMBERS = {
     "tag:yaml.org,2002:int": r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o[0-7_]+|[0-9][0-9_]*)",
     "tag:yaml.org,2002:float": (
@@ -57,12 +63,16 @@ def _read_yaml(text: str) -> Any:
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            mapping = super().construct_mapping(node, deep=deep)
-            if len(mapping) < len(node.value):
-                names = [str(key.value) for key, _ in node.value]
-                twice = next((name for name in names if names.count(name) > 1), "a setting")
-                raise yaml.YAMLError(f"{twice} is set twice: set it once")
-            return mapping
+            seen = set()
+            for key, _ in node.value:
+                if key.tag == _MERGE:
+                    continue
+                name = self.construct_object(key, deep=True)
+                if isinstance(name, Hashable) and name in seen:
+                    line = key.start_mark.line + 1
+                    raise yaml.YAMLError(f"line {line}: {name} is set twice: set it once")
+                seen.add(name if isinstance(name, Hashable) else None)
+            return super().construct_mapping(node, deep=deep)
 
     Plain.yaml_implicit_resolvers = {
         first: [(tag, known) for tag, known in resolvers if tag not in _NUMBERS]

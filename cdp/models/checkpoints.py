@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdp.errors import InputError, MissingError
 from cdp.files.atomic import atomic_file, new_folder
+from cdp.files.reading import read_object
 from cdp.paths import ASSETS, ROOT
 from cdp.values.text import listed
 
@@ -60,27 +61,8 @@ def regular_file(path: Path) -> Path:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of sane size. NaN and infinities are refused."""
-    if regular_file(path).stat().st_size > MAX_JSON:
-        raise InputError(
-            f"{path} is larger than {MAX_JSON >> 20} MiB, too large for settings: replace it by the"
-            " original file"
-        )
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} is not valid JSON ({str(error)[:120]}): replace it by the original file"
-        ) from error
-    if not isinstance(data, dict):
-        raise InputError(
-            f"{path} holds a {type(data).__name__} where a JSON object belongs: replace it by the"
-            " original file"
-        )
-    return data
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a number")
+    missing, remedy = "copy the complete folder again", "replace it by the original file"
+    return read_object(path, missing=missing, remedy=remedy, most=MAX_JSON)
 
 
 Rule = tuple[Callable[[Any], bool], str]

@@ -11,6 +11,7 @@ from typing import Any
 
 from cdp.config.choices import ARCHITECTURES
 from cdp.errors import InputError
+from cdp.paths import shareable
 from cdp.values.comparison import Comparison, Metric, compute_text, interval_words
 from cdp.values.evaluation import (
     STANDS,
@@ -50,6 +51,7 @@ def to_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) ->
 
 
 def _safe(value: object) -> object:
+    value = shareable(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
@@ -276,7 +278,7 @@ def robustbench_record(report: EvalReport) -> dict[str, Any]:
         "autoattack_acc": robust if report.suite == "autoattack" else None,
         "footnote": _footnote(report),
         "unreliable": doubtful or any(check.verdict == "warn" for check in checks),
-        "cdp": _rest(report),
+        "cdp": shareable(_rest(report)),
     }
 
 

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from plotly.offline import get_plotlyjs
 
 from cdp.figures.frame import heading_of, tied
+from cdp.paths import shareable
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:;"
@@ -95,6 +96,7 @@ def _template() -> Template:
         "trim_blocks": True,
         "lstrip_blocks": True,
         "undefined": StrictUndefined,
+        "finalize": shareable,
     }
     environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, **layout)
     environment.filters |= {"tied": tied, "cell": cell_text, "heading": heading_of, "inert": inert}

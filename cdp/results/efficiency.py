@@ -137,7 +137,7 @@ def _stems(arms: Sequence[MeasuredGroup], trained: Mapping[str, TrainedOn]) -> d
     by_set = {}
     for arm in arms:
         counts = trained[arm.name].counts
-        stems = dict.fromkeys(without_count(name, counts[name]) for name in arm.config.sets)
+        stems = dict.fromkeys(without_count(name, counts.get(name)) for name in arm.config.sets)
         by_set[arm.name] = " + ".join(stems) or CEILING
     sets, alone = list(by_set.values()), {}
     for arm in arms:

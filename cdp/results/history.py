@@ -23,10 +23,11 @@ MOST = 64
 class History:
     """The points of a run at one moment. version: another number whenever anything changed;
     columns: float64 (E,) by name, nan where a point lacks the value; "point" is rising, "epoch" the
-    one that each belongs to. Read only."""
+    one that each belongs to. problem: why they cannot be read, "" where they can. Read only."""
 
     version: int
     columns: Mapping[str, np.ndarray]
+    problem: str = ""
 
     def __len__(self) -> int:
         return len(self.columns["point"])
@@ -53,7 +54,7 @@ class Histories:
 
     def of(self, folder: Path) -> History:
         """The journal of the run in ``folder`` as it is now; nothing new costs one stat. A missing
-        one is empty. Raises OSErrors."""
+        one is empty, and so is one that cannot be read."""
         with self._lock:
             growing = self._journals.setdefault(folder, _Growing(Follower(folder / JOURNAL)))
             self._journals.move_to_end(folder)
@@ -61,7 +62,9 @@ class Histories:
                 self._journals.popitem(last=False)
         with growing.lock:
             if growing.follower.update() or growing.latest is None:
-                growing.latest = History(next(self._versions), growing.columns())
+                growing.latest = History(
+                    next(self._versions), growing.columns(), growing.follower.problem
+                )
             return growing.latest
 
 

@@ -4,7 +4,6 @@ that works on the run reads or writes."""
 from __future__ import annotations
 
 import contextlib
-import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,8 @@ from filelock import FileLock
 
 from cdp import paths
 from cdp.errors import CdpError, InputError, MissingError
-from cdp.files.atomic import read_small_text, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_object
 from cdp.work.records import get_run, require_own
 
 LABELS = "labels.json"
@@ -44,11 +44,11 @@ def read_labels(folder: Path) -> Labels:
     in the file."""
     path = folder / LABELS
     try:
-        text = read_small_text(path, _MOST_BYTES, "labels", missing="it has none", remedy=_REMEDY)
-        return _labels(json.loads(text))
+        stored = read_object(path, missing="it has none", remedy=_REMEDY, most=_MOST_BYTES)
+        return _labels(stored)
     except MissingError:
         return Labels()
-    except (ValueError, RecursionError) as error:  # InputError is a ValueError
+    except InputError as error:
         problem = str(error)
         if str(path) not in problem:
             problem = f"{path} is damaged ({problem[:200]}): {_REMEDY}"
@@ -139,10 +139,8 @@ def checked_note(note: str) -> str:
     return text
 
 
-def _labels(value: Any) -> Labels:
+def _labels(value: dict[str, Any]) -> Labels:
     """What a file says. Raises InputError for anything that ``change_labels`` does not write."""
-    if not isinstance(value, dict):
-        raise InputError("it holds no object")
     star, archived = value.get("star", False), value.get("archived", False)
     tags = value.get("tags", [])
     if not (isinstance(star, bool) and isinstance(archived, bool)):

@@ -18,7 +18,7 @@ from cdp.config.train import TrainConfig
 from cdp.data.samples import CARD, read_card
 from cdp.data.sets import is_saved, trash_dir
 from cdp.errors import InputError, MissingError
-from cdp.files.atomic import read_json
+from cdp.files.reading import read_json
 from cdp.results.reached import Reached, best_card, trained_budget
 from cdp.results.rows import group_of
 from cdp.statistics.shares import share_interval
@@ -261,10 +261,7 @@ def _evaluations(run_ids: Collection[str]) -> list[tuple[Path, str]]:
     run there is, no more."""
     evaluations = []
     for folder in run_folders(shipped=True):
-        try:
-            written = read_json(folder / CONFIG) or {}
-        except OSError:
-            continue
+        written = read_json(folder / CONFIG) or {}
         config = written.get("config") if written.get("kind") == "evaluate" else None
         model = config.get("model") if isinstance(config, dict) else None
         if isinstance(model, str) and model.startswith(RUN) and model[len(RUN) :] in run_ids:

@@ -4,7 +4,7 @@ journal: for lists, curves, the run table, comparisons and the record of a run a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
+from cdp.files.reading import read_tail
 from cdp.models.checkpoints import read_json
 from cdp.values.types import NEVER_ROBUST
-from cdp.work.journal import JOURNAL, Point, points_of, read_journal
+from cdp.work.journal import JOURNAL, Point, is_whole, points_of, read_journal, unreadable
 from cdp.work.records import Run
 
 BEST_CARD = "best/card.json"
@@ -30,7 +31,8 @@ class Reached:
     measured, epochs and n 0. clean, robust: of the last validation; best_clean, best_robust: of the
     best (``best_point``). steps, images_seen: optimiser steps taken and images seen in them, None
     where no file says it. seconds: of training and validation over all starts; epsilon: the full
-    budget trained for, None where only the data set knows it."""
+    budget trained for, None where only the data set knows it. problem: why the journal says nothing,
+    "" where it does or has nothing to say."""
 
     epoch: int = 0
     clean: float | None = None
@@ -44,6 +46,7 @@ class Reached:
     best_step: int | None = None
     steps: int | None = None
     images_seen: int | None = None
+    problem: str = ""
 
 
 def reached_of(run: Run) -> Reached:
@@ -54,8 +57,9 @@ def reached_of(run: Run) -> Reached:
         return from_journal(path)
     if final.steps is not None and final.images_seen is not None:
         return final
-    last = _last(path) or Point(0, 0.0, {})
-    return replace(final, steps=steps_of(last), images_seen=images_of(last))
+    last, problem = _last(path)
+    known = last or Point(0, 0.0, {})
+    return replace(final, steps=steps_of(known), images_seen=images_of(known), problem=problem)
 
 
 def from_result(result: Mapping[str, Any] | None) -> Reached | None:
@@ -83,19 +87,14 @@ def _reached(last: Mapping[str, Any], best: Mapping[str, Any]) -> Reached:
 def from_journal(path: Path) -> Reached:
     """What the journal says by its last point and that of the best epoch; all of it is read only
     where these do not suffice."""
-    try:
-        points = _tail(path)
-        if not points or _named(points) is None:
-            points = read_journal(path)
-    except OSError:
-        return Reached()
+    points, problem = _end(path, _named)
     if not points:
-        return Reached()
+        return Reached(problem=problem)
     best, last = best_point(points), points[-1]
     # The budget of the last step may be one on the way to that trained for.
     counts = {"steps": steps_of(last), "images_seen": images_of(last), "epsilon": None}
     now = last.values | {"epoch": epoch_of(last)} | counts
-    return _reached(now, best.values | {"epoch": epoch_of(best)})
+    return replace(_reached(now, best.values | {"epoch": epoch_of(best)}), problem=problem)
 
 
 def record(run: Run) -> dict[str, Any]:
@@ -104,7 +103,9 @@ def record(run: Run) -> dict[str, Any]:
     ``robust_accuracy`` of the last validation, ``best`` and ``last`` with the same three and the
     optimiser ``step``, ``metrics`` with all else of it, None before the first one; ``steps`` and
     ``images_seen`` in all until then."""
-    last = _last(run.folder / JOURNAL)
+    last, problem = _last(run.folder / JOURNAL)
+    figures = _figures(from_journal(run.folder / JOURNAL)) if run.kind == "train" else {}
+    figures |= {"metrics": dict(last.values) if last else {}} | (run.result or {})
     known: dict[str, Any] = {
         "run": run.id,
         "kind": run.kind,
@@ -115,8 +116,10 @@ def record(run: Run) -> dict[str, Any]:
     known |= {"folder": str(run.folder), "created": run.created, "started": run.started}
     known |= {"ended": run.ended, "progress": asdict(run.progress) if run.progress else None}
     known |= {"error": run.error, "notice": run.notice}
-    known |= _figures(from_journal(run.folder / JOURNAL)) if run.kind == "train" else {}
-    known |= {"metrics": dict(last.values) if last else {}} | (run.result or {})
+    if wrong := run.problem or problem:
+        known["problem"] = wrong
+    # A result says what was reached, not which run this is.
+    known |= {name: value for name, value in figures.items() if name not in known}
     best = known.get("best")
     if run.kind == "train" and isinstance(best, dict) and best.get("robust_accuracy") == 0:
         known["best"] = best | {"remark": NEVER_ROBUST}
@@ -229,20 +232,27 @@ def _real(value: Any) -> float | None:
     return float(value) if usable and abs(value) < _MOST and math.isfinite(value) else None
 
 
-def _last(path: Path) -> Point | None:
-    """The last point of a journal, whatever the kind of its run."""
+def _last(path: Path) -> tuple[Point | None, str]:
+    """The last point of a journal, whatever the kind of its run, and what is wrong with it."""
+    points, problem = _end(path, lambda points: True)
+    return (points[-1] if points else None), problem
+
+
+def _end(path: Path, enough: Callable[[Sequence[Point]], object]) -> tuple[list[Point], str]:
+    """The points of the last lines of a journal, all of them where these are not ``enough``; and
+    what is wrong with it, "" for nothing."""
     try:
-        points = _tail(path) or read_journal(path)
-    except OSError:
-        return None
-    return points[-1] if points else None
-
-
-def _tail(path: Path) -> list[Point]:
-    """The points of the last lines of a journal."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _TAIL))
-        piece = file.read(_TAIL)
-    # A point begins behind the first line end of the piece, or at the beginning of the file.
-    return points_of(piece[piece.find(b"\n") + 1 :] if size > len(piece) else piece)
+        piece, whole = read_tail(path, _TAIL)
+        # A point begins behind the first line end of the piece, or at the beginning of the file.
+        piece = piece if whole else piece[piece.find(b"\n") + 1 :]
+        points = points_of(piece)
+        if not whole and not (points and enough(points)):
+            points = read_journal(path)
+    except FileNotFoundError:
+        return [], ""
+    except (OSError, ValueError) as error:
+        return [], unreadable(path, error)
+    last = piece[: piece.rfind(b"\n") + 1].rstrip(b"\n").rpartition(b"\n")[2]
+    if last and not is_whole(last):
+        return points, f"{path}: the last line is no point and counts as not written"
+    return points, ""

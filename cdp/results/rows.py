@@ -27,8 +27,8 @@ from cdp.config.choices import suite_rank
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.train import TrainConfig
 from cdp.data import catalog
-from cdp.errors import InputError
-from cdp.files.atomic import atomic_file, read_json, write_json
+from cdp.files.atomic import atomic_file, write_json
+from cdp.files.reading import read_json
 from cdp.results.labels import LABELS, Labels, read_labels
 from cdp.results.reached import (
     BEST_CARD,
@@ -131,7 +131,13 @@ def row_of(run: Run, labels: Labels, reached: Reached, card: Mapping[str, Any]) 
     settings: dict[str, Any] = config.model_dump(mode="json") if config else {}
     automatic = _automatic(config, trained_budget(config, reached, card)) if config else {}
     head = (run.id, run.folder, run.name, run.state, run.created, run.started, run.ended)
-    said = (run.error, run.notice, config.seed if config else None, settings, settings | automatic)
+    said = (
+        run.wrong or reached.problem or None,
+        run.notice,
+        config.seed if config else None,
+        settings,
+        settings | automatic,
+    )
     return Row(*head, *said, _synthetic_images(config, card), group_of(run), reached, labels)
 
 
@@ -151,8 +157,8 @@ def wants_card(run: Run, reached: Reached) -> bool:
 
 
 def evaluated_of(run: Run) -> Evaluated | None:
-    """What an evaluation says of a training as a whole; None where it is not finished, or is of
-    other weights or images."""
+    """What an evaluation says of a training as a whole; None where it is not finished, is of
+    other weights or images, or does not say of how many."""
     config, result = run.config, run.result
     if run.state != "finished" or result is None or not isinstance(config, EvaluateConfig):
         return None
@@ -163,6 +169,8 @@ def evaluated_of(run: Run) -> Evaluated | None:
         return None
     head = (run.id, config.model.removeprefix(RUN), label[:_LONGEST_LABEL], config.attack)
     clean, n = share(result.get("clean_accuracy")), whole(result.get("n"))
+    if not n:
+        return None
     return Evaluated(*head, robust, clean, n, run.created, config)
 
 
@@ -210,10 +218,7 @@ def join_arm(folder: Path, arm: str) -> None:
 
 
 def _arm_of(folder: Path) -> str:
-    try:
-        arm = (read_json(folder / ARM) or {}).get("arm")
-    except (InputError, OSError):
-        return ""
+    arm = (read_json(folder / ARM) or {}).get("arm")
     return arm[:64] if isinstance(arm, str) else ""
 
 

@@ -22,7 +22,8 @@ from cdp.data.samples import read_card
 from cdp.data.sets import set_folder
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.figures.palette import Sign, role_sign
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
 from cdp.results.rows import Row
 from cdp.tasks.sources import SPLITS
 from cdp.values.comparison import Arm

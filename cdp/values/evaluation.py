@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,8 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from cdp.errors import InputError, MissingError
+from cdp.files import npy
+from cdp.files.reading import read_file
 from cdp.values.types import Interval
 
 WRONG_BEFORE, STANDS = -2, -1
@@ -250,15 +251,8 @@ def report_json(report: EvalReport) -> dict[str, Any]:
 def read_report(path: Path) -> EvalReport:
     """The report in a file. Raises MissingError where there is none, InputError where it is not
     one."""
-    try:
-        if path.stat().st_size > MAX_REPORT:
-            raise InputError(
-                f"{path} is larger than {MAX_REPORT >> 20} MiB, too large for a report: evaluate"
-                " again"
-            )
-        content = path.read_bytes()
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read ({error.strerror}): evaluate again") from error
+    again = "evaluate again"
+    content = read_file(path, MAX_REPORT, missing=again, remedy=again)
     try:
         report = _ADAPTER.validate_json(content)
     except ValidationError as error:
@@ -286,22 +280,11 @@ def outcomes_bytes(outcomes: Outcomes) -> bytes:
 def read_outcomes(path: Path) -> Outcomes:
     """What became of every image. Raises MissingError or InputError; nothing is unpickled."""
     try:
-        if path.stat().st_size > MAX_OUTCOMES:
-            raise InputError(f"{path} is larger than {MAX_OUTCOMES >> 20} MiB: evaluate again")
-        with zipfile.ZipFile(path) as parts:
-            unpacked = sum(part.file_size for part in parts.infolist())
-        if unpacked > MAX_OUTCOMES:
-            raise InputError(
-                f"{path} unpacks to more than {MAX_OUTCOMES >> 20} MiB: evaluate again"
-            )
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except InputError:
-        raise
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: evaluate again") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is damaged ({str(error)[:80]}): evaluate again") from error
+        arrays = npy.read_arrays(path, MAX_OUTCOMES)
+    except FileNotFoundError as error:
+        raise MissingError(f"{path} does not exist: evaluate again") from error
+    except InputError as error:
+        raise InputError(f"{error}: evaluate again") from error
     names = [name.removesuffix("_broken_by") for name in arrays if name.endswith("_broken_by")]
     try:
         of = {which: [arrays[f"{which}_{part}"] for part in _PARTS] for which in names}

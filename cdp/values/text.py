@@ -4,13 +4,26 @@ them here."""
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 
 from cdp.values.types import Interval
 
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What a terminal or browser acts on in place of showing it: controls but tab and line end, marks
+that turn the direction of text, what has no width, and halves of characters."""
 NORMS = {"linf": "l_inf", "l2": "l_2"}
 """Norms in plain text."""
+
+
+def visible(text: str) -> str:
+    """A stranger's text so that all of it is seen: what would be acted on is written out, such as
+    \\x1b and \\u202e."""
+    return _HIDDEN.sub(lambda hidden: hidden[0].encode("unicode_escape").decode(), text)
 
 
 def share_text(share: float, digits: int = 1) -> str:
@@ -107,8 +120,9 @@ def _end(seconds: float, rounded: Callable[[float], int]) -> tuple[float, str]:
 
 
 def time_text(when: float) -> str:
-    """Seconds since 1970 as local time to the minute: "2026-11-24 12:00"."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+    """Seconds since 1970 as local time to the minute: "2026-11-24 12:00"; "-" for 0, which stands
+    for one that is not known."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when)) if when else "-"
 
 
 def bytes_text(count: float) -> str:

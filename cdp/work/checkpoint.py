@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from cdp.errors import InputError
+from cdp.files import npy
 from cdp.files.atomic import atomic_file, remove_folder, require_same, sweep, write_json
 from cdp.models.checkpoints import read_json, write_tensors
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
+MAX_STATE = 4 << 30
 
 
 class Checkpoint:
@@ -84,9 +85,8 @@ class Checkpoint:
     def arrays(self, name: str) -> dict[str, np.ndarray] | None:
         """What was saved under this name; None where nothing sound was."""
         try:
-            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as file:
-                return {key: file[key] for key in file.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            return npy.read_arrays(self.folder / f"{name}.npz", MAX_STATE)
+        except (OSError, InputError):
             return None
 
     def save_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:

@@ -17,12 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cdp.errors import CdpError
 from cdp.files.atomic import atomic_file
+from cdp.files.reading import open_regular, read_bytes, reason_of
 from cdp.files.versions import require_known
 
 JOURNAL = "metrics.jsonl"
 FORMAT = 1
 _HEAD = json.dumps({"format": FORMAT}).encode() + b"\n"
+MAX_JOURNAL = 1 << 30
+_MOST_STEPS = 1 << 53
 
 logger = logging.getLogger(__name__)
 
@@ -139,9 +143,10 @@ class Journal:
 
 def read_journal(path: Path) -> list[Point]:
     """All points. A missing file is an empty one; damaged lines, and a last one that is being
-    written, are left out. ``Follower`` reads what is new. Raises NewerError for a later format."""
+    written, are left out. ``Follower`` reads what is new. Raises NewerError for a later format,
+    OSError, and ValueError for what is no file of a sane size."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, MAX_JOURNAL)
     except FileNotFoundError:
         return []
     _require_known(path, content)
@@ -150,10 +155,12 @@ def read_journal(path: Path) -> list[Point]:
 
 @dataclass
 class Follower:
-    """A journal as somebody watches it: ``points`` is all of it as of the last ``update``."""
+    """A journal as somebody watches it: ``points`` is all of it as of the last ``update``.
+    problem: why it cannot be read, "" where it can."""
 
     path: Path
     points: list[Point] = field(default_factory=list)
+    problem: str = ""
     _offset: int = 0
     _last: bytes = b""
     _seen: tuple[int, int, int] | None = None
@@ -163,31 +170,40 @@ class Follower:
         longer the old one grown. Nothing new costs one stat. A cut is noticed even where the file
         has grown past its old length since: the line that was read last is no longer where it
         was."""
+        points, problem, seen = self.points, self.problem, None
         try:
             stat = self.path.stat()
             seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
             if seen == self._seen:
                 return False
-            content = self._unread()
+            content, self.problem = self._unread(), ""
+            if not content.startswith(self._last):
+                self._forget()
+                content = self._unread()
+            if not self._offset:
+                _require_known(self.path, content)
         except FileNotFoundError:
-            seen, content = None, b""
-        before = self.points
+            content, self.problem = b"", ""
+        except (OSError, ValueError) as error:
+            content, self.problem, seen = b"", unreadable(self.path, error), None
         if not content.startswith(self._last):
-            self.points, self._offset, self._last = [], 0, b""
-            content = self.path.read_bytes() if self.path.exists() else b""
+            self._forget()
         whole = content[len(self._last) : content.rfind(b"\n") + 1]
         if whole:
             self.points.extend(points_of(whole))
             self._offset += len(whole)
             self._last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
         self._seen = seen
-        return bool(whole) or self.points is not before
+        return bool(whole) or self.points is not points or self.problem != problem
+
+    def _forget(self) -> None:
+        self.points, self._offset, self._last = [], 0, b""
 
     def _unread(self) -> bytes:
         """From the line that was read last on."""
-        with self.path.open("rb") as file:
+        with open_regular(self.path) as file:
             file.seek(self._offset - len(self._last))
-            return file.read()
+            return file.read(MAX_JOURNAL)
 
 
 def _require_known(path: Path, content: bytes) -> None:
@@ -221,11 +237,24 @@ def _lines(content: bytes) -> Iterable[tuple[bytes, Point]]:
             yield line, point
 
 
+def is_whole(line: bytes) -> bool:
+    """Whether a line of a journal says what one can: a point, or in which format it is written."""
+    return line == _HEAD.strip() or parse_point(line) is not None
+
+
 def parse_point(line: bytes) -> Point | None:
     """What a line of a journal says; None where it is damaged."""
     try:
         record: Any = json.loads(line)
         step, when, values = record["step"], record["time"], record["values"]
-        return Point(int(step), float(when), _finite(values))
+        point = Point(int(step), float(when), _finite(values))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
+    return point if 0 <= point.step < _MOST_STEPS else None
+
+
+def unreadable(path: Path, error: Exception) -> str:
+    """Why a journal cannot be read, in a sentence."""
+    if isinstance(error, CdpError):
+        return str(error)
+    return f"{path} cannot be read ({reason_of(error)}): make it a readable file"

@@ -21,7 +21,8 @@ from cdp.config.knobs import Frozen
 from cdp.data.limits import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
-from cdp.files.atomic import move_folder, new_folder, read_json, refuse_existing, write_json
+from cdp.files.atomic import move_folder, new_folder, refuse_existing, write_json
+from cdp.files.reading import read_json, read_object
 from cdp.work import queue
 from cdp.work.launchers import (
     LAUNCHERS,
@@ -156,7 +157,7 @@ def extend(task: AnyTask, run_id: str, config: Frozen, *, command: Sequence[str]
             raise InputError(f"run {run_id} is {run.state}: stop it first, or wait for it")
         config = task.name_config(run.name, config)
         task.check(config)
-        record = read_json(run.folder / CONFIG) or {}
+        record = read_object(run.folder / CONFIG, missing="", remedy="start a new run")
         before = itertools.count(1)
         kept = (run.folder / f"config-{number}.json" for number in before)
         write_json(next(path for path in kept if not path.exists()), record)
@@ -252,9 +253,10 @@ def undelete(run_id: str) -> None:
         if source.parent != trash_dir() or not source.is_dir():
             raise InputError(f"run {run_id[:80]!r} is not in the trash any more")
         refuse_existing(folder)
-        moved = read_json(source / MOVED)
-        if moved and Path(moved["to"]).exists() and not Path(moved["from"]).exists():
-            move_folder(Path(moved["to"]), Path(moved["from"]))
+        moved = read_json(source / MOVED) or {}
+        now, before = (str(moved.get(name) or "") for name in ("to", "from"))
+        if now and before and Path(now).exists() and not Path(before).exists():
+            move_folder(Path(now), Path(before))
         (source / MOVED).unlink(missing_ok=True)
         move_folder(source, folder)
 

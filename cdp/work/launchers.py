@@ -17,7 +17,7 @@ import psutil
 
 from cdp import paths
 from cdp.errors import InputError
-from cdp.files.atomic import read_json
+from cdp.files.reading import read_json
 
 PROCESS, LOG = "process.json", "log.txt"
 LOCAL = "local"
@@ -124,10 +124,7 @@ def chosen() -> str:
 
 def process_of(folder: Path) -> dict[str, Any]:
     """What names the process of a run, with its launcher; empty where nothing readable does."""
-    try:
-        return read_json(folder / PROCESS) or {}
-    except OSError:
-        return {}
+    return read_json(folder / PROCESS) or {}
 
 
 def launcher_of(process: Mapping[str, Any]) -> Launcher | None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from cdp.files.atomic import atomic_file
+from cdp.files.reading import read_tail
 from cdp.work.launchers import LOG
 
 BEFORE = "log.1.txt"
@@ -39,8 +40,6 @@ def earlier(folder: Path) -> bytes:
 
 def _end_of(path: Path, size: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - size))
-            return file.read(size)
+        return read_tail(path, size)[0]
     except FileNotFoundError:
         return b""

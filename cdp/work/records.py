@@ -23,10 +23,11 @@ from typing import Any, Literal
 from cdp import paths
 from cdp.config.knobs import Frozen
 from cdp.errors import InputError, MissingError
-from cdp.files.atomic import read_json
+from cdp.files.reading import MAX_RECORD, is_folder, parse_object, read_bytes, reason_of
 from cdp.files.versions import NewerError, require_known
+from cdp.values.text import visible
 from cdp.work import queue
-from cdp.work.launchers import PROCESS, launcher_of, process_of
+from cdp.work.launchers import LOG, PROCESS, launcher_of, process_of
 from cdp.work.logs import tail
 from cdp.work.registry import read_config
 from cdp.work.session import Progress, read_progress
@@ -44,8 +45,9 @@ lived."""
 
 _START_SECONDS = 8.0
 """How long Python may take from the launch to the worker's first sign of life."""
-_LARGEST = 1e18
-"""Beyond this a number in a file is no time."""
+LATEST = 253_370_764_800.0
+"""Beyond the year 9998 a number in a file is no time."""
+_LONGEST_NAME, _LONGEST_TEXT = 200, 4000
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Run:
     """One background run as it is at this moment. config: None where it cannot be read, and then
     ``error`` says why. created, started, ended: unix times; error, notice: one sentence each;
     result: what its work came to; pid: while it lives; forward: when it was brought forward, a unix
-    time, 0 where it was not."""
+    time, 0 where it was not; problem: which of its files says something else than it should."""
 
     id: str
     folder: Path
@@ -70,6 +72,7 @@ class Run:
     result: dict[str, Any] | None = None
     pid: int | None = None
     forward: float = 0.0
+    problem: str | None = None
 
     @property
     def turn(self) -> tuple[float, float, str]:
@@ -83,6 +86,11 @@ class Run:
         return self.folder.parent == _example()
 
     @property
+    def wrong(self) -> str | None:
+        """Why it is not as it should be, for a list: how it failed, else what cannot be read."""
+        return self.error or self.problem
+
+    @property
     def over(self) -> bool:
         """Whether no process works on it any more."""
         return self.state in ("finished", *RESUMABLE)
@@ -93,7 +101,7 @@ def run_folder(run_id: str) -> Path:
     that id."""
     for parent in (paths.runs_dir(), _example()):
         folder = parent / run_id
-        if folder.parent == parent and not run_id.startswith(".") and folder.is_dir():
+        if folder.parent == parent and not run_id.startswith(".") and is_folder(folder):
             return folder
     raise MissingError(f"run {run_id[:80]!r} is unknown: choose one of the list of runs")
 
@@ -175,8 +183,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def read_run(folder: Path) -> Run:
     """What the files of one run and the process table say together."""
-    status, record = _read(folder / STATUS), _read(folder / CONFIG)
-    kind, config, broken = _settings(folder, record, status)
+    (status, wrong), (record, unread) = _read(folder / STATUS), _read(folder / CONFIG)
+    kind, config, broken = _settings(folder, record, status, unread)
     alive, pid, place = False, None, None
     if config is None or status.get("state") not in ENDS:
         # Order matters: what leaves the queue to begin has said what names its process before.
@@ -184,41 +192,45 @@ def read_run(folder: Path) -> Run:
         alive, pid = _alive(folder)
         # Order matters: a process that ends between the two readings has written its last status by
         # the second.
-        status = _read(folder / STATUS)
+        status, wrong = _read(folder / STATUS)
     state: State = _state(folder, status, place, alive=alive)
     if config is None and not alive and state != "finished":
         state = "failed"
     over = state in ("finished", *RESUMABLE)
     result = status.get("result")
+    created = _time(record.get("created"))
+    if config is not None and created is None:
+        wrong = wrong or f"{folder / CONFIG} does not say when it was created"
     return Run(
         id=folder.name,
         folder=folder,
         kind=kind,
-        name=str(record.get("name", folder.name)),
+        name=_text(record.get("name"), _LONGEST_NAME) or folder.name,
         config=config,
         state=state,
-        created=_number(record.get("created")) or 0.0,
-        started=_number(status.get("started")),
+        created=created or 0.0,
+        started=_time(status.get("started")),
         # One that was killed could not say when: its last sign of life.
-        ended=_number(status.get("ended")) or (_number(status.get("updated")) if over else None),
+        ended=_time(status.get("ended")) or (_time(status.get("updated")) if over else None),
         progress=read_progress(status.get("progress")),
         error=broken or _text(status.get("error")),
         notice=_text(status.get("notice")),
         result=result if isinstance(result, dict) else None,
         pid=pid if alive and not over else None,
         forward=_forwarded(folder) if state == "queued" else 0.0,
+        problem=wrong,
     )
 
 
 def _forwarded(folder: Path) -> float:
-    return _number(_read(folder / FORWARD).get("asked")) or 0.0
+    return _time(_read(folder / FORWARD)[0].get("asked")) or 0.0
 
 
 def _settings(
-    folder: Path, record: dict[str, Any], status: dict[str, Any]
+    folder: Path, record: dict[str, Any], status: dict[str, Any], unread: str | None
 ) -> tuple[str, Frozen | None, str | None]:
-    """Kind and settings, or None and why they cannot be used."""
-    kind = str(record.get("kind", "generate"))
+    """Kind and settings, or None and why they cannot be used. unread: why there is no record."""
+    kind = _text(record.get("kind"), _LONGEST_NAME) or "generate"
     try:
         require_known(folder / CONFIG, record.get("format"), FORMAT)
         require_known(folder / STATUS, status.get("format"), FORMAT)
@@ -226,7 +238,8 @@ def _settings(
     except NewerError as newer:
         return kind, None, str(newer)
     except (InputError, KeyError, TypeError, AttributeError) as broken:
-        return kind, None, f"{folder / CONFIG} cannot be used ({broken}): delete this run"
+        reason = unread or f"{folder / CONFIG} cannot be used ({str(broken)[:_LONGEST_TEXT]})"
+        return kind, None, f"{reason}: delete this run"
 
 
 def _state(
@@ -246,7 +259,7 @@ def _state(
         return "stopped"
     if place == "waits":
         return "queued"
-    launched = _number(status.get("updated")) or 0.0
+    launched = _time(status.get("updated")) or 0.0
     starting = not (folder / PROCESS).exists() and abs(time.time() - launched) < _START_SECONDS
     return "queued" if starting else "interrupted"
 
@@ -261,23 +274,28 @@ def _alive(folder: Path) -> tuple[bool, int | None]:
     return True, pid if isinstance(pid, int) else None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The object in a file of a run; empty where it is missing, torn or closed to us: one bad file
-    hides no other run."""
+def _read(path: Path) -> tuple[dict[str, Any], str | None]:
+    """The object in a file of a run, and why there is none: one bad file hides no other run."""
     try:
-        return read_json(path) or {}
-    except OSError:
-        return {}
+        return parse_object(read_bytes(path, MAX_RECORD)), None
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, None
+    except (OSError, ValueError) as error:
+        return {}, f"{path} cannot be read ({reason_of(error)})"
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and abs(value) < _LARGEST else None
+def _time(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and 0 <= value < LATEST else None
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _text(value: Any, longest: int = _LONGEST_TEXT) -> str | None:
+    return visible(value[:longest]) if isinstance(value, str) else None
 
 
 def log_tail(run: Run, size: int = 16384) -> str:
-    """The last ``size`` bytes of what the worker printed; empty where it printed nothing."""
-    return tail(run.folder, size).decode("utf-8", "replace")
+    """The last ``size`` bytes of what the worker printed, or why they cannot be read; empty where it
+    printed nothing."""
+    try:
+        return visible(tail(run.folder, size).decode("utf-8", "replace"))
+    except (OSError, ValueError) as error:
+        return f"{run.folder / LOG} cannot be read ({reason_of(error)})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import sys
 import threading
 import time
@@ -17,10 +16,12 @@ from typing import Any, Self
 import psutil
 
 from cdp.files.atomic import atomic_file
+from cdp.files.reading import parse_json, read_bytes
 from cdp.values.types import Sample
 
 RESOURCES = "resources.jsonl"
 MAX_LINES = 2000
+MAX_BYTES = 16 << 20
 
 _FIRST_SECONDS = 1.0
 """After this long the first line is written, so that a short run has one too."""
@@ -135,10 +136,11 @@ class Meter:
 
 
 def read_resources(path: Path) -> list[Sample]:
-    """All samples, oldest first. Damaged lines are left out, and a missing file has none."""
+    """All samples, oldest first. Damaged lines are left out; a missing file has none, nor has one
+    that cannot be read."""
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+        content = read_bytes(path, MAX_BYTES)
+    except (OSError, ValueError):
         return []
     parsed = (_parse(line) for line in content.split(b"\n"))
     return [sample for sample in parsed if sample is not None]
@@ -146,10 +148,10 @@ def read_resources(path: Path) -> list[Sample]:
 
 def _parse(line: bytes) -> Sample | None:
     try:
-        sample = Sample(**json.loads(line))
+        sample = Sample(**parse_json(line))
         numbers = [value for value in asdict(sample).values() if value is not None]
-        return sample if all(math.isfinite(value) for value in numbers) else None
-    except (ValueError, TypeError, RecursionError):
+        return sample if all(0 <= value < 1e18 for value in numbers) else None
+    except (ValueError, TypeError):
         return None
 
 

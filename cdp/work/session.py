@@ -15,6 +15,7 @@ from cdp.errors import Cancelled
 from cdp.work.cost import time_left
 
 _PARTS = 10_000
+_LONGEST_UNIT = 40
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def read_progress(value: Any) -> Progress | None:
     whole = all(type(number) is int and number >= 0 for number in counts)
     optional = (progress.seconds_left, progress.rate)
     real = _is_real(progress.seconds) and all(n is None or _is_real(n) for n in optional)
-    return progress if whole and real and isinstance(progress.unit, str) else None
+    named = isinstance(progress.unit, str) and len(progress.unit) <= _LONGEST_UNIT
+    return progress if whole and real and named else None
 
 
 def _is_real(value: Any) -> bool:

@@ -31,7 +31,9 @@ from filelock import FileLock, Timeout
 
 from cdp import __version__, paths
 from cdp.errors import CdpError
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
+from cdp.paths import shareable
 from cdp.work.journal import JOURNAL, Follower, Point
 from cdp.work.records import CONFIG, STATUS, Run, get_run, run_folders
 from cdp.work.tracking_store import EXPERIMENTS, Busy, Store
@@ -294,11 +296,13 @@ class Mirror:
             "cdp.dataset": config.get("dataset", ""),
             ORIGIN_TAG: origin_of(self._folder.parent.parent),
         } | ({"cdp.state": "running"} if running else {})
-        new = [RunTag(key, str(value)[:_TAG_CHARACTERS]) for key, value in tags.items()]
+        new = [RunTag(key, shareable(str(value))[:_TAG_CHARACTERS]) for key, value in tags.items()]
         client.log_batch(run_id, tags=new)
         # MLflow lets no param change.
         known = run.data.params
-        missing = [Param(*each) for each in params_of(config).items() if each[0] not in known]
+        missing = [
+            Param(*each) for each in params_of(shareable(config)).items() if each[0] not in known
+        ]
         for i in range(0, len(missing), _BATCH_PARAMS):
             client.log_batch(run_id, params=missing[i : i + _BATCH_PARAMS])
         if running and run.info.status != "RUNNING":
@@ -331,15 +335,16 @@ class Mirror:
         """Say how it ended, and leave the small files there. Raises where any of it could not be
         sent."""
         client.set_tag(run_id, "cdp.state", ending.state)
-        client.set_tag(run_id, "cdp.error", (ending.error or "")[:_TAG_CHARACTERS])
+        client.set_tag(run_id, "cdp.error", shareable(ending.error or "")[:_TAG_CHARACTERS])
         status = MLFLOW_STATUS.get(ending.state, "KILLED")
         client.set_terminated(run_id, status, end_time=int(1000 * ending.time))
-        client.log_artifact(run_id, str(self._folder / CONFIG))
+        client.log_text(run_id, json.dumps(shareable(self._record), indent=1), CONFIG)
         client.log_text(run_id, _table(self._follower.points), "metrics.csv")
         about: dict[str, Any] = {"run": self._folder.name}
         about |= {name: self._record.get(name) for name in ("kind", "name")}
         about |= {"state": ending.state, "error": ending.error}
-        client.log_text(run_id, json.dumps(about | (ending.result or {}), indent=1), "summary.json")
+        summary = shareable(about | (ending.result or {}))
+        client.log_text(run_id, json.dumps(summary, indent=1), "summary.json")
         examples = self._folder / "examples.npz"
         if examples.is_file() and examples.stat().st_size < _SMALL_BYTES:
             client.log_artifact(run_id, str(examples))

@@ -4,12 +4,10 @@ the cache is over its limit."""
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import re
 import time
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +19,16 @@ from pydantic import TypeAdapter
 from cdp import paths
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.errors import CdpError
-from cdp.files import cache
+from cdp.files import cache, npy
 from cdp.files.cache import UNSAVED
+from cdp.files.reading import MAX_RECORD, read_bytes
 from cdp.values.types import ArmReport, Frame, JudgeView, LiveResult
+from cdp.work.records import LATEST
 from cdp.work.ticket import State
 
 _HEAD, _BODY = "generation.json", "images.npz"
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, CdpError)
+MOST_BYTES = 4 << 30
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, CdpError)
 _REPORTS = TypeAdapter(tuple[ArmReport, ArmReport | None, ArmReport | None])
 _NUMBERS = (
     *("i", "total", "t_fraction", "loss", "ratio", "strength"),
@@ -103,11 +104,9 @@ def load(job_id: str) -> Unsaved | None:
     if folder is None:
         return None
     try:
-        head = json.loads((folder / _HEAD).read_bytes())
+        head = json.loads(read_bytes(folder / _HEAD, MAX_RECORD))
         past = _past(job_id, head)
-        # Read whole: a lazy archive would hold its file open, and a damaged member would show late.
-        with np.load(io.BytesIO((folder / _BODY).read_bytes()), allow_pickle=False) as archive:
-            arrays = dict(archive.items())
+        arrays = npy.read_arrays(folder / _BODY, MOST_BYTES)
         guided, unguided, difference = _REPORTS.validate_python(head["reports"])
         views = {
             name: JudgeView(arrays[f"{name}-predicted"], arrays[f"{name}-confidence"])
@@ -145,7 +144,8 @@ def listed() -> list[Past]:
     past = []
     for folder in (paths.cache_dir() / UNSAVED).glob("[0-9a-f]*"):
         try:
-            past.append(_past(folder.name, json.loads((folder / _HEAD).read_bytes())))
+            head = json.loads(read_bytes(folder / _HEAD, MAX_RECORD))
+            past.append(_past(folder.name, head))
         except _DAMAGED:
             continue
     return sorted(past, key=lambda entry: entry.made, reverse=True)
@@ -153,4 +153,7 @@ def listed() -> list[Past]:
 
 def _past(job_id: str, head: dict[str, Any]) -> Past:
     state: State = "done" if head["state"] == "done" else "cancelled"
-    return Past(job_id, unflatten(head["config"]), state, float(head["made"]))
+    made = float(head["made"])
+    if not 0 <= made < LATEST:
+        raise ValueError("made is no time")
+    return Past(job_id, unflatten(head["config"]), state, made)

@@ -8,7 +8,6 @@ import ctypes
 import gc
 import json
 import logging
-import math
 import os
 import signal
 import sys
@@ -23,7 +22,8 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from cdp.errors import Cancelled, CdpError, Halted, InputError
-from cdp.files.atomic import read_json, sweep, write_json
+from cdp.files.atomic import jsonable, sweep, write_json
+from cdp.files.reading import read_json
 from cdp.work import queue
 from cdp.work.failures import sentence
 from cdp.work.journal import JOURNAL, Journal
@@ -281,17 +281,3 @@ class Reporter:
         with contextlib.suppress(OSError), self._path.open("r+b") as file:
             file.write(json.dumps(status).encode())
             file.truncate()
-
-
-def jsonable(value: Any) -> Any:
-    """The same in plain JSON values: numpy's numbers become Python's, NaN and infinities None, all
-    else text."""
-    if isinstance(value, dict):
-        return {str(key): jsonable(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(part) for part in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int | bool) else str(value)

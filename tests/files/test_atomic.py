@@ -21,6 +21,7 @@ from cdp.data import sets
 from cdp.data.sets import SetWriter, open_set
 from cdp.errors import InputError
 from cdp.files import atomic
+from cdp.files.reading import read_json
 
 SYSTEM = {"posix", "fcntl"}
 IMAGES, LABELS = np.arange(2 * 16, dtype=np.uint8).reshape(2, 4, 4, 1), np.array([0, 1])
@@ -104,7 +105,7 @@ def test_a_file_is_the_old_or_the_new_one_at_whatever_call_its_writer_is_killed(
         lambda: atomic.write_json(path, {"value": "new"}),
         lambda: atomic.write_json(emptied(path.parent) / "a.json", {"value": "old"}),
     ):
-        seen.add((atomic.read_json(path) or {})["value"])
+        seen.add((read_json(path) or {})["value"])
         atomic.sweep(path.parent)
         assert [item.name for item in path.parent.iterdir()] == ["a.json"]
     assert seen == {"old", "new"}

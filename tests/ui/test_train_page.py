@@ -12,7 +12,7 @@ import pytest
 
 from cdp.config.generate import GenerateConfig, flatten
 from cdp.config.train import automatic_name
-from cdp.files.atomic import read_json
+from cdp.files.reading import read_json
 from cdp.work.records import CONFIG, list_runs
 from cdp.work.slots import core_count
 from tests.ui.pages import address, control, ran, texts

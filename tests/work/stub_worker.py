@@ -16,7 +16,8 @@ import numpy as np
 from cdp.config.generate import GenerateConfig
 from cdp.config.train import TrainConfig
 from cdp.errors import Cancelled, Halted
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
 from cdp.tasks.generate import Lanes, Maker, generate
 from cdp.work.records import Run
 from cdp.work.registry import TASKS

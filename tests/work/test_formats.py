@@ -16,7 +16,8 @@ from cdp import paths
 from cdp.cli import main
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import InputError
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
 from cdp.models.encoders import list_encoders, load_encoder
 from cdp.work.journal import Journal, read_journal
 from cdp.work.launch import delete, resume

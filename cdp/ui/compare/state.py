@@ -11,7 +11,8 @@ from typing import Any
 from cdp import paths
 from cdp.config.fields import quoted
 from cdp.errors import CdpError, InputError
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
 from cdp.results.rows import Row
 from cdp.results.table import LONGEST, SEED_GROUP, columns, matching, sort_rows
 from cdp.ui.kit.address import Address, Param, linked, member, read_extras, switch, write_extras
@@ -148,11 +149,7 @@ def kept_file() -> Path:
 
 def read_columns(known: Collection[str], plain: Sequence[str]) -> tuple[str, ...]:
     """The kept columns that are known; ``plain`` where none is kept or the file is damaged."""
-    try:
-        state = read_json(kept_file()) or {}
-    except OSError:
-        state = {}
-    names = state.get("columns")
+    names = (read_json(kept_file()) or {}).get("columns")
     some = dict.fromkeys(map(str, names[:MOST_COLUMNS])) if isinstance(names, list) else {}
     return tuple(name for name in some if name in known) or tuple(plain)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdp.files.atomic import jsonable
 from cdp.ui.components import renderer
 from cdp.ui.kit.frame import found
 
@@ -82,7 +83,8 @@ def pack(figure: Mapping[str, Any] | str, *, alt: str) -> bytes:
             {name: placed(value) for name, value in trace.items() if value is not None}
             for trace in figure["data"]
         ]
-        text = json.dumps({"data": data, "layout": figure["layout"]}, allow_nan=False)
+        # What is not known is a gap in the chart.
+        text = json.dumps(jsonable({"data": data, "layout": figure["layout"]}), allow_nan=False)
     body = b"".join(blocks)
     stamp = zlib.crc32(body, zlib.crc32(text.encode()))
     head = (

@@ -12,6 +12,7 @@ import streamlit as st
 
 from cdp.config.pretrain import EncoderConfig
 from cdp.data.facts import Facts
+from cdp.files import npy
 from cdp.results.history import history_of
 from cdp.ui.components.chart import chart
 from cdp.ui.data.plan import DIFFUSION, ENCODER, TITLES, of_dataset, role_of
@@ -25,6 +26,7 @@ from cdp.values.text import duration, share_text
 from cdp.work.records import Run, list_runs
 
 SHEET = "sheet.npz"
+MOST_BYTES = 64 << 20
 Points = list[tuple[float, float]]
 
 
@@ -76,18 +78,19 @@ def row_html(run: Run) -> Html:
         more.append(f"held out {share_text(score)}")
     state = state_line(run, None, *more)
     head = f"{title} {run.name}" if named else title
-    wrong = line(run.error or "", "cdp-wrong")
+    wrong = line(run.wrong or "", "cdp-wrong")
     return row(head, state, run_bar(run), wrong, small=run.notice or "")
 
 
 def samples(path: Path) -> Samples | None:
     """The sheet of a run; None where there is none, or where it is not what it should be."""
     try:
-        with np.load(path, allow_pickle=False) as sheet:
-            image, label, step = sheet["image"], sheet["label"], int(sheet["step"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError):
+        sheet = npy.read_arrays(path, MOST_BYTES)
+        image, label, step = sheet["image"], sheet["label"], int(sheet["step"])
+    except (OSError, ValueError, KeyError, TypeError):  # InputError is a ValueError
         return None
     fits = image.ndim == 4 and image.dtype == np.uint8 and 1 <= image.shape[-1] <= 4
+    fits = fits and len(image) > 0 and label.dtype.kind in "iu"
     return Samples(image, label, step) if fits and label.shape == image.shape[:1] else None
 
 

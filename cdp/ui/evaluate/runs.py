@@ -185,7 +185,9 @@ def row_html(run: Run, stages: Sequence[Bound], small: str = "", *, visible: boo
         notice = "" if run.over else run.notice or ""
         status = " · ".join(part for part in (notice, bound_text(stages)) if part)
         lines = [state_line(run), status, run_bar(run)]
-    return row(head, *lines, small=small or facts(run.config), error=run.error)
+    problem = "" if run.over else history_of(run.folder).problem
+    wrong = run.wrong or problem
+    return row(head, *lines, small=small or facts(run.config), error=wrong)
 
 
 def detail(settings: EvaluationPage, run: Run) -> None:

@@ -68,7 +68,7 @@ def _row(run: Run, *, visible: bool) -> str:
         state_line(run, "", time_text(run.created)),
     ]
     small = f"Example, read only · {facts(run)}" if run.shipped else facts(run)
-    error = None if visible else run.error  # which stands above, with the verdict
+    error = None if visible else run.wrong  # which stands above, with the verdict
     return row(head, *lines, run_bar(run), small=small, error=error)
 
 

@@ -13,6 +13,7 @@ from cdp.config.titles import TITLES
 from cdp.data.sets import SetEntry
 from cdp.errors import InputError
 from cdp.tasks.subsets import tags_of
+from cdp.values.text import visible
 
 ANY = "All"
 IMPORTED = "not generated here"
@@ -172,7 +173,7 @@ def written(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, list | tuple):
         return ", ".join(map(written, value)) or "-"
-    return "-" if value is None or value == "" else TITLES.get(str(value), str(value))
+    return "-" if value is None or value == "" else visible(TITLES.get(str(value), str(value)))
 
 
 def _leaves(card: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -25,7 +25,7 @@ def generation_runs(title: str, *, unfinished: bool = False) -> None:
     def draw(run: Run, _: None) -> None:
         rate = run.progress.rate if run.progress and run.state == "running" else None
         line = state_line(run, None, f"{rate:.0f} images/s" if rate else "")
-        html = row(run.name, line, run_bar(run), small=facts(run.config), error=run.error)
+        html = row(run.name, line, run_bar(run), small=facts(run.config), error=run.wrong)
         st.html(html, width="stretch")
 
     def see(run: Run, _: None) -> None:

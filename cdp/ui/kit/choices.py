@@ -14,6 +14,7 @@ import streamlit as st
 from cdp import paths
 from cdp.config.explore import PIXELS
 from cdp.data.fitting import Labelling, fit, labelling_of
+from cdp.data.limits import MAX_CLASSES
 from cdp.data.samples import set_labelling
 from cdp.data.sets import list_sets
 from cdp.errors import CdpError, MissingError
@@ -342,10 +343,11 @@ def _changed(place: Path) -> int:
 
 
 def _model(name: str, card: Mapping[str, Any]) -> ModelEntry:
-    count = card.get("classes") or 0
-    names = card.get("class_names") or [f"class {i}" for i in range(count)]
-    shape = tuple(card.get("shape", ()))
-    return ModelEntry(name, str(card.get("dataset") or ""), tuple(map(str, names[:count])), shape)
+    count, names, shape = (card.get(key) for key in ("classes", "class_names", "shape"))
+    count = count if type(count) is int and 0 < count <= MAX_CLASSES else 0
+    named = names if isinstance(names, list) and names else [f"class {i}" for i in range(count)]
+    size = tuple(shape) if isinstance(shape, list) else ()
+    return ModelEntry(name, str(card.get("dataset") or ""), tuple(map(str, named[:count])), size)
 
 
 def _saved(name: str, card: Mapping[str, Any]) -> SavedSet:

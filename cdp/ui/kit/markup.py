@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from cdp.values.text import visible
+
 if TYPE_CHECKING:
     from cdp.figures.palette import Sign
 
@@ -40,18 +42,21 @@ def tag(name: str, *content: str, cls: str = "", **attributes: object) -> Html:
     line."""
     pairs = ({"class": cls} if cls else {}) | attributes
     text = "".join(
-        f' {key.replace("_", "-")}="{escape(str(value))}"' for key, value in pairs.items()
+        f' {key.replace("_", "-")}="{_safe(str(value))}"' for key, value in pairs.items()
     )
     inner = "".join(
-        part if isinstance(part, Html) else escape(part).replace(" %", "&nbsp;%")
-        for part in content
+        part if isinstance(part, Html) else _safe(part).replace(" %", "&nbsp;%") for part in content
     )
     return Html(f"<{name}{text}>" if name in _VOID else f"<{name}{text}>{inner}</{name}>")
 
 
+def _safe(text: str) -> str:
+    return escape(visible(text))
+
+
 def joined(*parts: str) -> Html:
     """Parts one after another."""
-    return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
+    return Html("".join(part if isinstance(part, Html) else _safe(part) for part in parts))
 
 
 def line(text: str, cls: str = "") -> Html:

@@ -313,6 +313,8 @@ def why_over(run: Run, saved: str) -> None:
         st.info(f"{ENDED[run.state]} from the last {saved}.")
     if run.notice and run.notice not in (run.error or ""):
         st.warning(plain(sentence_of(run.notice)))
+    if run.problem:
+        st.warning(plain(sentence_of(run.problem)))
 
 
 def start_button(

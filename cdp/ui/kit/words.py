@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cdp.values.text import visible
 from cdp.work.failures import sentence
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def plain(text: str) -> str:
     """Text from a file or a person, so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|$~:])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|$~:])", r"\\\1", visible(text))
 
 
 def sentence_of(error: str | Exception) -> str:

@@ -134,11 +134,12 @@ def drawn_from(
         RunCurves(run.id, run.name, groups.get(run.id, run.id), points.columns, signs[run.id])
         for run, points in read
     ]
+    unread = tuple(f"{run.name}: {points.problem}." for run, points in read if points.problem)
     if not any(len(points) for _, points in read):
-        return Drawn(state, curves, None, ())
+        return Drawn(state, curves, None, unread)
     drawing = training_curves(curves, look)
     packed = pack(drawing.figure, alt=in_words(curves))
-    return Drawn(state, curves, packed, drawing.notes, drawing.heading)
+    return Drawn(state, curves, packed, (*unread, *drawing.notes), drawing.heading)
 
 
 def there(run_ids: Sequence[str]) -> list[Run]:
@@ -161,6 +162,10 @@ def _draw(
     drawn = drawn_from(runs, groups, look, st.session_state.get(_DRAWN))
     st.session_state[_DRAWN] = drawn
     if drawn.packed is None:
+        for note in drawn.notes:
+            st.warning(plain(note))
+        if drawn.notes:
+            return
         if going:
             st.caption("Nothing is validated yet: the curves begin with the first validation.")
             st.skeleton(height=320)

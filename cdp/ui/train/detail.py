@@ -23,7 +23,7 @@ from cdp.ui.kit.markup import figure, heading, tag
 from cdp.ui.kit.runlist import POLL_SECONDS, log_fold, use_settings, why_over
 from cdp.ui.kit.tables import csv_of, fold, table
 from cdp.ui.kit.widgets import pick
-from cdp.ui.kit.words import plain
+from cdp.ui.kit.words import plain, sentence_of
 from cdp.ui.train.examples import EXAMPLES, pictures
 from cdp.ui.train.form import FORM, Training
 from cdp.ui.train.runs import RUNS, epoch_line
@@ -70,6 +70,8 @@ def _draw(run_id: str, settings: Training, names: tuple[str, ...]) -> None:
     reached = reached_of(run)
     st.caption(plain(epoch_line(run, reached)))
     why_over(run, RUNS.saved)
+    if reached.problem:
+        st.warning(plain(sentence_of(reached.problem)))
     _figures(reached)
     if (run.folder / BEST / CARD).is_file():
         link("evaluate", "Evaluate", "shield", model=f"{RUN}{run.id}")

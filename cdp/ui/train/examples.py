@@ -3,7 +3,6 @@ attacked image, and what the network predicts."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from cdp.files import npy
 from cdp.ui.kit.images import gain_of, in_levels, perturbation, png
 from cdp.ui.kit.markup import Html, image, image_table, joined, tag
 from cdp.values.text import class_name
@@ -53,18 +53,16 @@ def read_examples(folder: Path) -> Examples | None:
     """The first examples that a run saved; None where there are none yet, or the file is not what
     it should be."""
     try:
-        if (folder / EXAMPLES).stat().st_size > MOST_BYTES:
-            return None
-        with np.load(folder / EXAMPLES, allow_pickle=False) as file:
-            examples = Examples(
-                file["clean"][:SHOWN],
-                file["adversarial"][:SHOWN].astype(np.float32),
-                file["label"][:SHOWN],
-                file["predicted_clean"][:SHOWN],
-                file["predicted"][:SHOWN],
-                int(file["epoch"]),
-            )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zipfile.BadZipFile):
+        arrays = npy.read_arrays(folder / EXAMPLES, MOST_BYTES)
+        examples = Examples(
+            arrays["clean"][:SHOWN],
+            arrays["adversarial"][:SHOWN].astype(np.float32),
+            arrays["label"][:SHOWN],
+            arrays["predicted_clean"][:SHOWN],
+            arrays["predicted"][:SHOWN],
+            int(arrays["epoch"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError):  # InputError is a ValueError
         return None
     return examples if examples.sound else None
 

@@ -136,7 +136,7 @@ def row_html(run: Run, now: Reached, sign: Sign, small: str = "") -> Html:
         status,
         run_bar(run, sign.color),
         small=small or facts(run.config),
-        error=run.error,
+        error=run.wrong or now.problem,
     )
 
 
