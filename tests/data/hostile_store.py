@@ -168,7 +168,7 @@ STORE = [
         "card.json",
     ),
     Case("card of 2 MB", card_with(note="x" * (2 << 20)), "card.json"),
-    Case("card with NaN count", card_with(count=float("nan")), "count"),
+    Case("card with NaN count", card_with(count=float("nan")), "NaN is not a number"),
     Case("card with another count", card_with(count=7), "7 images"),
     Case("card with another shape", card_with(shape=[8, 8, 3]), "(8, 8, 3)"),
     Case("card with too few classes", card_with(class_names=["only"]), "label 2"),

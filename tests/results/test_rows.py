@@ -94,9 +94,10 @@ def check(rows: list[Row]) -> None:
     runs = [run for run in list_runs() if run.kind == "train"]
     assert [row.id for row in rows] == [run.id for run in runs]
     for row, run in zip(rows, runs, strict=True):
-        for name in ("name", "state", "created", "started", "ended", "error"):
+        for name in ("name", "state", "created", "started", "ended"):
             assert getattr(row, name) == getattr(run, name)
         known, reached = record(run), row.reached
+        assert (row.error or "") == (run.wrong or reached.problem)
         best = known["best"] or {}
         ours = (reached.epoch, reached.clean, reached.robust)
         assert ours == (known["epoch"], known["clean_accuracy"], known["robust_accuracy"])
