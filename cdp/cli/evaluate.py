@@ -136,8 +136,9 @@ def _conclude(
     run_id: str, exports: Sequence[tuple[Path, Callable[[EvalReport], str]]], *, as_json: bool
 ) -> None:
     """Wait for the end, then print the report and write what was asked for."""
+    from cdp.results.evaluations import read_outcomes, read_report
     from cdp.results.reached import record
-    from cdp.values.evaluation import OUTCOMES, REPORT, read_outcomes, read_report
+    from cdp.values.evaluation import OUTCOMES, REPORT
 
     run = waited(run_id, "attacks on images")
     if run.state != "finished" and as_json:

@@ -19,12 +19,13 @@ from cdp.data.samples import CARD, read_card
 from cdp.data.sets import is_saved, trash_dir
 from cdp.errors import InputError, MissingError
 from cdp.files.reading import read_json
+from cdp.results.evaluations import read_outcomes, read_report
 from cdp.results.reached import Reached, best_card, trained_budget
 from cdp.results.rows import group_of
 from cdp.statistics.shares import share_interval
 from cdp.statistics.significance import mean_interval
 from cdp.values.comparison import Compute, Metric
-from cdp.values.evaluation import OUTCOMES, REPORT, EvalReport, read_outcomes, read_report
+from cdp.values.evaluation import OUTCOMES, REPORT, EvalReport
 from cdp.values.naming import common_name, told_apart
 from cdp.values.text import counted
 from cdp.values.types import Interval

@@ -1,5 +1,5 @@
-"""What an evaluation comes to: its figures, and what became of every image; and both on disk, as
-report.json and outcomes.npz, written by a worker and read as hostile. Needs no torch."""
+"""What an evaluation comes to: its figures, and what became of every image; and how both are
+written, as report.json and outcomes.npz (``cdp.results.evaluations`` reads them). Needs no torch."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
-from cdp.errors import InputError, MissingError
-from cdp.files import npy
-from cdp.files.reading import read_file
 from cdp.values.types import Interval
 
 WRONG_BEFORE, STANDS = -2, -1
@@ -25,8 +21,7 @@ UNRELIABLE = frozenset(["random", "probabilities", "batch", "input range", "clas
 """Kinds of ``EvalReport.contract`` that make a robust accuracy wrong."""
 
 REPORT, OUTCOMES = "report.json", "outcomes.npz"
-_PARTS = ("clean", "attacked", "broken_by")
-MAX_REPORT, MAX_OUTCOMES = 16 << 20, 256 << 20
+PARTS = ("clean", "attacked", "broken_by")
 
 _STRICT = with_config(ConfigDict(allow_inf_nan=False))
 
@@ -239,59 +234,22 @@ class Outcomes:
     of: Mapping[str, Outcome]
 
 
-_ADAPTER: TypeAdapter[EvalReport] = TypeAdapter(_STRICT(EvalReport))
+ADAPTER: TypeAdapter[EvalReport] = TypeAdapter(_STRICT(EvalReport))
+"""Reads a report, raises ValidationError for anything else, and dumps one."""
 
 
 def report_json(report: EvalReport) -> dict[str, Any]:
-    """JSON-ready; the inverse of ``report_from``."""
-    value: dict[str, Any] = _ADAPTER.dump_python(report, mode="json")
+    """JSON-ready; the inverse of ``read_report``."""
+    value: dict[str, Any] = ADAPTER.dump_python(report, mode="json")
     return value
-
-
-def read_report(path: Path) -> EvalReport:
-    """The report in a file. Raises MissingError where there is none, InputError where it is not
-    one."""
-    again = "evaluate again"
-    content = read_file(path, MAX_REPORT, missing=again, remedy=again)
-    try:
-        report = _ADAPTER.validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(
-            f"{path} is no evaluation report ({where}: {first['msg']}): evaluate again"
-        ) from error
-    if not report.weights:
-        raise InputError(f"{path} is no evaluation report (weights: none): evaluate again")
-    return report
 
 
 def outcomes_bytes(outcomes: Outcomes) -> bytes:
     """outcomes.npz as bytes."""
     arrays = {"rows": outcomes.rows, "label": outcomes.label}
     for which, outcome in outcomes.of.items():
-        arrays |= {f"{which}_{part}": getattr(outcome, part) for part in _PARTS}
+        arrays |= {f"{which}_{part}": getattr(outcome, part) for part in PARTS}
     buffer = io.BytesIO()
     whole = {name: value.astype(np.int64) for name, value in arrays.items()}
     np.savez_compressed(buffer, allow_pickle=False, **whole)
     return buffer.getvalue()
-
-
-def read_outcomes(path: Path) -> Outcomes:
-    """What became of every image. Raises MissingError or InputError; nothing is unpickled."""
-    try:
-        arrays = npy.read_arrays(path, MAX_OUTCOMES)
-    except FileNotFoundError as error:
-        raise MissingError(f"{path} does not exist: evaluate again") from error
-    except InputError as error:
-        raise InputError(f"{error}: evaluate again") from error
-    names = [name.removesuffix("_broken_by") for name in arrays if name.endswith("_broken_by")]
-    try:
-        of = {which: [arrays[f"{which}_{part}"] for part in _PARTS] for which in names}
-        rows, label = arrays["rows"], arrays["label"]
-    except KeyError as error:
-        raise InputError(f"{path} lacks {error}: evaluate again") from error
-    every = [rows, label, *(array for parts in of.values() for array in parts)]
-    if not of or any(array.dtype != np.int64 or array.shape != (len(rows),) for array in every):
-        raise InputError(f"{path} holds arrays of other shapes than outcomes have: evaluate again")
-    return Outcomes(rows, label, {which: Outcome(*parts) for which, parts in of.items()})

@@ -15,7 +15,8 @@ import pytest
 from cdp.cli.owncode import own_network
 from cdp.errors import InputError
 from cdp.paths import runs_dir
-from cdp.values.evaluation import OUTCOMES, read_outcomes, read_report, report_json
+from cdp.results.evaluations import read_outcomes, read_report
+from cdp.values.evaluation import OUTCOMES, report_json
 from cdp.values.text import share_text
 from cdp.work import worker
 from cdp.work.registry import TASKS

@@ -17,9 +17,10 @@ from cdp import paths
 from cdp.data.sets import save_set
 from cdp.results.compare import compare, comparison_json
 from cdp.results.differences import MAX_ARMS
+from cdp.results.evaluations import read_outcomes, read_report
 from cdp.statistics.shares import share_difference
 from cdp.values.comparison import Comparison
-from cdp.values.evaluation import Outcome, Outcomes, outcomes_bytes, read_outcomes, read_report
+from cdp.values.evaluation import Outcome, Outcomes, outcomes_bytes
 from cdp.work.launch import delete
 from tests.evaluations import CLASSES, report, write_evaluation
 from tests.results.compared_runs import N, arm, difference, evaluated, training, write_card

@@ -10,17 +10,11 @@ import numpy as np
 import pytest
 
 from cdp.errors import InputError
+from cdp.results.evaluations import MAX_OUTCOMES, read_outcomes
 from cdp.robust.suites import Attack, SuiteState, run_suite
 from cdp.statistics.shares import wilson
 from cdp.tasks.evaluate_report import outcome_of, suite_warnings, weights_report
-from cdp.values.evaluation import (
-    MAX_OUTCOMES,
-    STANDS,
-    WRONG_BEFORE,
-    Outcomes,
-    outcomes_bytes,
-    read_outcomes,
-)
+from cdp.values.evaluation import STANDS, WRONG_BEFORE, Outcomes, outcomes_bytes
 from tests.robust.suited import EPSILON, problem, run, shifting
 
 NAMES = tuple(f"class {k}" for k in range(11))

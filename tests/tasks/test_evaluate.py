@@ -15,16 +15,9 @@ from cdp.errors import Cancelled, InputError
 from cdp.models.checkpoints import write_tensors
 from cdp.models.classifiers import build_classifier
 from cdp.paths import runs_dir
+from cdp.results.evaluations import read_outcomes, read_report
 from cdp.tasks.evaluate import evaluate_run
-from cdp.values.evaluation import (
-    OUTCOMES,
-    REPORT,
-    STANDS,
-    EvalReport,
-    Outcomes,
-    read_outcomes,
-    read_report,
-)
+from cdp.values.evaluation import OUTCOMES, REPORT, STANDS, EvalReport, Outcomes
 from cdp.work.launch import launch
 from cdp.work.registry import TASKS
 from tests.robust import tiny

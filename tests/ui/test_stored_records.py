@@ -27,6 +27,7 @@ from cdp.experiments.results import line_of, result_of
 from cdp.models.encoders import encoders_by_dataset, list_encoders
 from cdp.models.pipelines import list_models
 from cdp.results.compare import compare, comparison_json
+from cdp.results.evaluations import read_outcomes, read_report
 from cdp.results.history import Histories
 from cdp.results.leaderboard import board_json, boards
 from cdp.results.reached import from_journal, reached_of, record
@@ -46,7 +47,7 @@ from cdp.ui.train.curves import drawn_from, look_of
 from cdp.ui.train.examples import read_examples
 from cdp.ui.train.look import CurveLook
 from cdp.ui.train.runs import RUNS, row_html
-from cdp.values.evaluation import OUTCOMES, REPORT, read_outcomes, read_report
+from cdp.values.evaluation import OUTCOMES, REPORT
 from cdp.values.text import time_text
 from cdp.work import clean, unsaved
 from cdp.work.records import active_runs, list_runs, log_tail

@@ -17,6 +17,7 @@ from cdp.config.fields import fields_of
 from cdp.errors import CdpError, InputError
 from cdp.reports.exports import evaluation_csv, outcomes_csv, robustbench_record
 from cdp.reports.sentences import facts, headline
+from cdp.results.evaluations import read_outcomes, read_report
 from cdp.statistics.shares import share_difference
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.components.chart import load_plotly
@@ -27,16 +28,7 @@ from cdp.ui.kit.markup import Html, figure, tag
 from cdp.ui.kit.runlist import use_settings
 from cdp.ui.kit.tables import Rows, csv_of, download, table, views
 from cdp.ui.kit.words import plain, sentence_of
-from cdp.values.evaluation import (
-    OUTCOMES,
-    REPORT,
-    EvalReport,
-    Outcome,
-    Outcomes,
-    read_outcomes,
-    read_report,
-    report_json,
-)
+from cdp.values.evaluation import OUTCOMES, REPORT, EvalReport, Outcome, Outcomes, report_json
 from cdp.values.text import bounds_text, points_with_bounds, share_text
 from cdp.work.records import Run, run_folder
 
