@@ -201,7 +201,7 @@ def process_path(user: int) -> Path:
 
 
 def _process(user: int) -> dict[str, object]:
-    from cdp.files.atomic import read_json
+    from cdp.files.reading import read_json
 
     try:
         return read_json(process_path(user)) or {}
