@@ -77,9 +77,9 @@ def start_of(run_id: str) -> Start | None:
             if not _is_ours(os.fstat(descriptor)):
                 return None
             start = Start(**json.load(file))
-    except (OSError, ValueError, TypeError):
+        words = [*start.command, *start.environment, *start.environment.values(), start.folder]
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    words = [*start.command, *start.environment, *start.environment.values(), start.folder]
     whole = type(start.slots) is int and start.slots > 0
     return start if whole and all(isinstance(word, str) for word in words) else None
 
@@ -203,10 +203,7 @@ def process_path(user: int) -> Path:
 def _process(user: int) -> dict[str, object]:
     from cdp.files.reading import read_json
 
-    try:
-        return read_json(process_path(user)) or {}
-    except OSError:
-        return {}
+    return read_json(process_path(user)) or {}
 
 
 def _niceness_of_dispatcher() -> int:

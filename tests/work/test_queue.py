@@ -17,7 +17,8 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from cdp.files.atomic import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.files.reading import read_json
 from cdp.work import dispatch, queue, slots
 from cdp.work.launch import launch, resume, stop
 from cdp.work.launchers import LAUNCHERS, NICENESS, Local, signature
