@@ -15,7 +15,7 @@ from scripts.lock import LOCKS, NO_HASHES
 FILES = ("runtime", "cuda", "cpu", "dev")
 REQUIREMENTS = {
     "requirements.txt": ("runtime", "cuda"),
-    "requirements-dev.txt": ("dev",),
+    "requirements-dev.txt": ("runtime", "dev"),
     "requirements-oracles.txt": ("dev",),
 }
 
