@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import cli_util, config
 from streamlit.web.server import server_util
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from cdp.files.private import TOKEN, make_private
 
@@ -93,8 +94,8 @@ def _address() -> str:
 
 
 class _Guard:
-    """The first that sees a request, and the WebSocket's beginning. Refuses what comes from a page
-    of another origin, and what has no token where one is asked for."""
+    """The first that sees a request, and the WebSocket's beginning. Refuses what asks for another
+    host, what comes from a page of another origin, and what has no token where one is asked for."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self.app, self.token = app, token
@@ -112,7 +113,11 @@ class _Guard:
             await refusal(scope, receive, send)
 
     def _refusal(self, request: HTTPConnection) -> Response | None:
-        if is_foreign(request.headers.getlist("origin"), request.headers.get("host", "")):
+        host = request.headers.get("host", "")
+        if not is_host_allowed(host):
+            remedy = "To allow it, add it to allowedHosts in .streamlit/config.toml."
+            return PlainTextResponse(f"This app does not answer to {host[:200]!r}. {remedy}", 403)
+        if is_foreign(request.headers.getlist("origin"), host):
             return PlainTextResponse("This app answers its own pages only.", 403)
         if not self.token or request.url.path.endswith(_HEALTH):
             return None

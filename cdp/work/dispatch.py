@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from cdp.files.private import make_private
 from cdp.work import queue
 
 if TYPE_CHECKING:
@@ -149,4 +150,5 @@ def begin(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    make_private()
     sys.exit(begin(sys.argv[1:]))

@@ -43,7 +43,9 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("module", ["cdp", "cdp.tasks.worker", "cdp.tasks.helper"])
+@pytest.mark.parametrize(
+    "module", ["cdp", "cdp.tasks.worker", "cdp.tasks.helper", "cdp.work.dispatch"]
+)
 def test_every_process_begins_with_a_private_umask(module: str) -> None:
     done = _run("-c", _ENTRY.format(module=module), module, "--help")
     assert done.stderr.endswith("umask 77"), done.stderr

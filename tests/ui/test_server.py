@@ -3,14 +3,17 @@ writes nobody else can read. Against real servers, by a program that can send wh
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from queue import Queue
 from urllib.parse import urlsplit
 
 import pytest
+from streamlit import config
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
@@ -112,6 +115,9 @@ def test_no_request_of_a_foreign_page_is_answered_and_a_name_bound_anew_is_none_
     assert get(server, "/", {"Origin": server.url}).status == 200
     port = urlsplit(server.url).port
     assert stream(server, f"http://evil.example:{port}", host="evil.example") == 403
+    for path in EVERYTHING:
+        assert get(server, path, {"Host": f"evil.example:{port}"}).status == 403
+    assert get(server, "/", {"Host": f"localhost:{port}"}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -185,6 +191,28 @@ def test_a_token_is_random_at_each_start_or_long_enough_to_be_kept() -> None:
     assert chosen_token({"CDP_TOKEN": "x" * LEAST}) == "x" * LEAST
     with pytest.raises(SystemExit, match="can be guessed"):
         chosen_token({"CDP_TOKEN": "x" * (LEAST - 1)})
+
+
+@pytest.mark.parametrize(("token", "opened"), [("", ""), ("a secret", "/?token=a+secret")])
+def test_a_browser_opens_where_streamlit_opens_one(
+    token: str, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses: Queue[str] = Queue()
+    monkeypatch.setattr("cdp.ui.server.make_private", lambda: None)
+    monkeypatch.setattr("streamlit.cli_util.open_browser", addresses.put)
+
+    async def start() -> None:
+        async with Gate(token).lifespan(None):
+            pass
+
+    given = {"server.address": "0.0.0.0", "server.port": 8501, "browser.serverPort": 8501}
+    for headless in (True, False):
+        given["server.headless"] = headless
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(config, "get_option", lambda name: given.get(name, ""))
+            asyncio.run(start())
+    assert addresses.get(timeout=5) == f"http://localhost:8501{opened}"
+    assert addresses.empty()
 
 
 def test_what_the_app_starts_does_not_see_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
