@@ -11,6 +11,7 @@ from cdp import paths
 from cdp.errors import InputError
 from cdp.files.atomic import write_json
 from cdp.files.reading import read_json
+from cdp.files.versions import require_known
 
 Mark = Literal["keep", "drop"]
 MARKS: tuple[Mark, ...] = ("keep", "drop")
@@ -18,8 +19,10 @@ VERSION = 1
 
 
 def marks_of(name: str, card: Mapping[str, Any]) -> dict[int, Mark]:
-    """By row, of the marked images. {} where there are none, or the file is damaged."""
+    """By row, of the marked images. {} where there are none, or the file is damaged. Raises
+    NewerError for those that a later version of the app kept."""
     stored = read_json(_file(name)) or {}
+    require_known(_file(name), stored.get("version"), VERSION)
     if stored.get("version") != VERSION or stored.get("images") != _images(card):
         return {}
     marks: dict[int, Mark] = {}

@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from cdp.data.limits import valid_name
 from cdp.errors import InputError
 from cdp.files.atomic import write_json
 from cdp.files.reading import read_json
+from cdp.files.versions import NewerError, require_known
 
 NOT_DECIDED = ("model", "dataset", "count", "seed", "classes")
 """What presets leave alone."""
@@ -45,15 +47,17 @@ def save_preset(name: str, config: GenerateConfig, source: str) -> Path:
 
 def own_presets() -> dict[str, Preset]:
     """Those that can be used, by name. A damaged file, or one of a later version, is left out."""
-    if not presets_dir().is_dir():
-        return {}
-    known = ((path.stem, _read(path)) for path in sorted(presets_dir().glob("*.json")))
-    return {name: own for name, own in known if own is not None}
+    own = {}
+    for path in sorted(presets_dir().glob("*.json")) if presets_dir().is_dir() else ():
+        with contextlib.suppress(NewerError):
+            own[path.stem] = _read(path)
+    return {name: preset for name, preset in own.items() if preset is not None}
 
 
 def _read(path: Path) -> Preset | None:
     content = read_json(path) or {}
     flat, version = content.get("flat"), content.get("version")
+    require_known(path, version, VERSION)
     if version not in (1, VERSION) or not isinstance(flat, dict):
         return None
     if version == 1:
@@ -83,5 +87,9 @@ ALL_PRESETS = AllPresets()
 
 
 def preset_flat(name: str) -> dict[str, Any]:
-    """What a preset, built-in or one's own, changes. Raises MissingError that lists them."""
+    """What a preset, built-in or one's own, changes. Raises MissingError that lists them, NewerError
+    for one that a later version of the app kept."""
+    for path in presets_dir().glob("*.json"):
+        if path.stem == name and name not in PRESETS:
+            _read(path)
     return named(ALL_PRESETS, name).flat

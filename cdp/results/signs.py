@@ -24,6 +24,7 @@ from cdp.errors import CdpError, InputError, MissingError
 from cdp.figures.palette import Sign, role_sign
 from cdp.files.atomic import write_json
 from cdp.files.reading import read_json
+from cdp.files.versions import NewerError, require_known
 from cdp.results.rows import Row
 from cdp.tasks.sources import SPLITS
 from cdp.values.comparison import Arm
@@ -65,8 +66,12 @@ class _Memory:
         return cls({group: list(known) for group, known in kinds.items()}, dict(things))
 
     def write(self) -> None:
-        content = {"version": VERSION, "kinds": self.kinds, "things": self.things}
-        write_json(paths.home() / FILE, content)
+        """Leaves what a later version of the app remembers as it is."""
+        path = paths.home() / FILE
+        with contextlib.suppress(NewerError):
+            require_known(path, (read_json(path) or {}).get("version"), VERSION)
+            content = {"version": VERSION, "kinds": self.kinds, "things": self.things}
+            write_json(path, content)
 
     def add(self, seen: Mapping[str, Kind]) -> bool:
         """Whether any of these things, by "set NAME" or "run ID", was new or another one."""

@@ -129,3 +129,26 @@ def test_a_newer_journal_asks_for_an_update(tmp_path: Path) -> None:
     path.write_text('{"format": 2}\n{"step": 1, "time": 1.0, "values": {"loss": 2.0}}\n')
     with pytest.raises(InputError, match=UPDATE):
         read_journal(path)
+
+
+def test_newer_presets_marks_and_signs_stay_as_they_are(cdp_home: Path) -> None:
+    from cdp.config.generate import GenerateConfig
+    from cdp.data.marks import marks_of, write_marks
+    from cdp.data.presets import own_presets, preset_flat, save_preset
+    from cdp.results.signs import set_signs
+
+    save_set("a", np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 1]), {})
+    card = open_set("a").card
+    write_marks("a", card, {0: "keep"})
+    save_preset("mine", GenerateConfig(seed=3), "a test")
+    set_signs(["a"])
+    files = [cdp_home / name for name in ("marks/a.json", "presets/mine.json", "signs.json")]
+    for file in files:
+        write_json(file, (read_json(file) or {}) | {"version": 99, "things": {}})
+    before = [file.read_bytes() for file in files]
+    with pytest.raises(InputError, match=UPDATE):
+        marks_of("a", card)
+    with pytest.raises(InputError, match=UPDATE):
+        preset_flat("mine")
+    assert own_presets() == {} and set(set_signs(["a"])) == {"a"}
+    assert [file.read_bytes() for file in files] == before

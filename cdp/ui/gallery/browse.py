@@ -13,6 +13,7 @@ import streamlit as st
 from cdp.config.explore import PIXELS
 from cdp.data.marks import MARKS, Mark, marks_of, merged, write_marks
 from cdp.data.samples import SampleSet
+from cdp.files.versions import NewerError
 from cdp.models.encoders import JUDGE
 from cdp.tasks.scoring import SCORES
 from cdp.tasks.sources import open_source
@@ -24,6 +25,7 @@ from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.images import showable, sprite
 from cdp.ui.kit.markup import image, tag
+from cdp.ui.kit.words import plain
 from cdp.values.text import class_name, counted
 
 PAGE, COLUMNS = 96, 12
@@ -82,7 +84,11 @@ def _browse(samples: SampleSet) -> None:
         encoder = JUDGE if source.dataset else PIXELS
         score = image_scores(source, filters.by, encoder, source.dataset, pending)
     pending.show("browse_wait")
-    marks = marks_of(name, samples.card)
+    try:
+        marks = marks_of(name, samples.card)
+    except NewerError as newer:
+        st.warning(plain(f"{newer}."))
+        return
     rows = filters.rows(label, score, marks, len(samples))
     pages = max(1, -(-len(rows) // PAGE))
     turn = st.session_state.setdefault(f"browse_turn_{name}", 0)

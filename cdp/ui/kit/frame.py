@@ -33,7 +33,7 @@ def framed() -> None:
 def usable_home() -> None:
     """Said above every page where nothing can be written into CDP_HOME, or it is larger than it
     should be; the pages stop where it cannot even be read."""
-    with st.container():
+    with st.container(key="amiss"):
         if problem := paths.home_problem():
             st.error(plain(f"{problem}."))
         elif quota := os.environ.get(paths.QUOTA):
