@@ -46,7 +46,7 @@ def test_no_preset_is_written_over_another_or_elsewhere(name: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"version": 3, "flat": {}}', '{"version": 1, "flat": {"strength": "much"}}'],
+    ["", "{", "[]", '{"version": 0, "flat": {}}', '{"version": 1, "flat": {"strength": "much"}}'],
 )
 def test_a_file_that_is_none_is_left_out(content: str) -> None:
     presets_dir().mkdir(parents=True)
