@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from cdp.errors import InputError
 from cdp.work.launchers import LAUNCHERS, Local, process_of
 from cdp.work.queue import queue_dir
 from tests.browser import find_browser
@@ -23,8 +25,9 @@ def cdp_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     home = tmp_path / "cdp-home"
     monkeypatch.setenv("CDP_HOME", str(home))
     yield home
-    for waiting in queue_dir().glob("*.*"):  # of the home that the test itself may have set
-        waiting.unlink(missing_ok=True)
+    with suppress(InputError):  # the home that the test itself may have set
+        for waiting in queue_dir().glob("*.*"):
+            waiting.unlink(missing_ok=True)
     for folder in (home / "runs").glob("[0-9]*"):
         if Local().alive(process := process_of(folder)):
             Local().kill(process)
