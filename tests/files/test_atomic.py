@@ -73,7 +73,7 @@ def killed_at(number: int, work: Callable[[], object]) -> bool:
 
 def kills(work: Callable[[], object], before: Callable[[], object]) -> Iterator[int]:
     """The numbers of calls at which the work was killed, each on what ``before`` made."""
-    for number in range(500):
+    for number in range(1000):  # Python 3.12 makes a quarter more calls than 3.11
         before()
         if not killed_at(number, work):
             assert number > 5
