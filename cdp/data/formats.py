@@ -20,10 +20,12 @@ from PIL import Image
 
 from cdp.data import folders
 from cdp.errors import InputError
+from cdp.files.reading import read_bytes, read_file
 
 _UINT8 = 0x08
 # Five times the largest of the family, so that a compressed file cannot fill the memory.
 MAX_BYTES = 256 << 20
+MAX_TABLE = 16 << 20
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -91,10 +93,7 @@ class _ArraysOnly(pickle.Unpickler):
 def read_cifar_batch(path: Path, md5: str) -> tuple[np.ndarray, np.ndarray]:
     """One batch -> (image (N,32,32,3), label (N,)). Raises InputError for no published file."""
     remedy = "unpack cifar-10-python.tar.gz again"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
+    data = read_file(path, MAX_BYTES, missing=remedy, remedy=remedy)
     # The bytes that were checked are the bytes that are parsed; the file is not opened twice.
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
         raise InputError(
@@ -160,11 +159,11 @@ def gtsrb_test(base: Path) -> Labelled:
     """Test files with class numbers, in the order of the published table."""
     table = base / GTSRB_TABLE
     try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = [
-                (row["Filename"], int(row["ClassId"]))
-                for row in csv.DictReader(file, delimiter=";", skipinitialspace=True)
-            ]
+        text = read_bytes(table, MAX_TABLE).decode("utf-8")
+        rows = [
+            (row["Filename"], int(row["ClassId"]))
+            for row in csv.DictReader(io.StringIO(text), delimiter=";", skipinitialspace=True)
+        ]
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(
             f"{table} is not the table of the test images ({error}): unpack GTSRB_Final_Test_GT.zip"

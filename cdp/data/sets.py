@@ -316,9 +316,11 @@ def begun_images(name: str, count: int) -> np.ndarray | None:
     try:
         done = (read_json(partial / _PROGRESS) or {}).get("done_rows")
         image = np.load(partial / IMAGE, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, InputError):
+    except (OSError, ValueError):
         return None  # not begun, or just finished
-    return np.array(image[: min(count, done)]) if isinstance(done, int) and done > 0 else None
+    if type(done) is not int or done <= 0 or image.ndim != 4 or image.dtype != np.uint8:
+        return None
+    return np.array(image[: min(count, done)])
 
 
 def delete_set(name: str) -> Path:

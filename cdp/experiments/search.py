@@ -15,6 +15,7 @@ from cdp.config.experiment import LOWER_IS_BETTER, MAX_ARMS, ArmConfig, Experime
 from cdp.errors import InputError, MissingError
 from cdp.experiments.cells import States, selection_value
 from cdp.experiments.plan import Cell, cell_of, cells, searched_arm
+from cdp.files.reading import reason_of
 from cdp.results.reached import steps_of
 from cdp.values.experiment import CellState
 from cdp.work.journal import JOURNAL, read_journal
@@ -22,6 +23,11 @@ from cdp.work.records import get_run
 
 STUDY = "optuna.log"
 """Optuna's journal beside the experiment."""
+_DAMAGED = (
+    *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError),
+    *(AssertionError, RecursionError),
+)
+"""What optuna raises for a journal that is not its own."""
 AHEAD = 2
 """Trials that are open at a time: each learns from those before it."""
 LEAST_CURVES = 4
@@ -65,14 +71,20 @@ class Search:
             "minimize" if objective in LOWER_IS_BETTER else "maximize"
             for objective in self.config.objective
         ]
-        return _optuna().create_study(
-            storage=JournalStorage(JournalFileBackend(str(self.folder / STUDY))),
-            study_name=name,
-            load_if_exists=True,
-            directions=directions,
-            pruner=pruner,
-            **more,
-        )
+        try:
+            return _optuna().create_study(
+                storage=JournalStorage(JournalFileBackend(str(self.folder / STUDY))),
+                study_name=name,
+                load_if_exists=True,
+                directions=directions,
+                pruner=pruner,
+                **more,
+            )
+        except _DAMAGED as error:
+            raise InputError(
+                f"{self.folder / STUDY} cannot be read ({reason_of(error)}): restore it, or delete it"
+                " and the search asks anew"
+            ) from error
 
     def wanted(self, states: States) -> list[Cell]:
         wanted = list(cells(self.config, self.explicit, self.config.seeds))

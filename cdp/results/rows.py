@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 import cdp.config
 import cdp.results
@@ -28,7 +28,7 @@ from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.train import TrainConfig
 from cdp.data import catalog
 from cdp.files.atomic import atomic_file, write_json
-from cdp.files.reading import read_json
+from cdp.files.reading import read_bytes, read_json
 from cdp.results.labels import LABELS, Labels, read_labels
 from cdp.results.reached import (
     BEST_CARD,
@@ -350,10 +350,8 @@ def load_entries(root: Path) -> dict[str, Entry]:
     """What was kept of the runs in folder ``root``, by id; nothing where it is damaged, or of
     another version or place."""
     try:
-        if _path().stat().st_size > _MOST_BYTES:
-            return {}
-        table = _adapter().validate_json(_path().read_bytes())
-    except (OSError, ValidationError):
+        table = _adapter().validate_json(read_bytes(_path(), _MOST_BYTES))
+    except (OSError, ValueError):  # ValidationError is one
         return {}
     return table.runs if (table.source, table.root) == (_source(), str(root)) else {}
 

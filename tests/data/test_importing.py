@@ -132,6 +132,14 @@ def test_class_folders_must_be_those_of_the_data_set_named(tmp_path: Path) -> No
     ) == {3, 5}
 
 
+def test_a_card_says_the_name_of_its_file_and_no_place_on_this_machine(tmp_path: Path) -> None:
+    makers.class_folders(tmp_path / "pets")
+    for source in (makers.npz(tmp_path / "in.npz"), tmp_path / "pets"):
+        samples = import_data(source, source.stem)
+        assert samples.card["source"] == source.name
+        assert str(tmp_path) not in (samples.folder / "card.json").read_text()
+
+
 def test_a_failed_export_leaves_no_file(tmp_path: Path) -> None:
     samples = import_data(makers.npz(tmp_path / "in.npz"), "a")
     (samples.folder / "label.npy").unlink()

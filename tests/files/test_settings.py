@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cdp.errors import InputError
 from cdp.files.settings import mapping_of
 
 
@@ -23,3 +24,24 @@ from cdp.files.settings import mapping_of
 )
 def test_what_is_a_number(text: str, value: object) -> None:
     assert mapping_of(f"steps: {text}", "here", remedy="write another")["steps"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("steps: 1\nseed: 2\nsteps: 3", "line 3: steps is set twice"),
+        ("arms:\n  a: {}\n  b:\n    x: 1\n    x: 1", "line 5: x is set twice"),
+        ("list:\n- a: 1\n- {b: 1,\n   b: 2}", "line 4: b is set twice"),
+        ('{"steps": 1,\n "steps": 2}', "line 2: steps is set twice"),
+        ('steps: 1\n"steps": 2', "line 2: steps is set twice"),
+        ("1: a\n0x1: b", "line 2: 1 is set twice"),
+    ],
+)
+def test_a_setting_that_is_there_twice_is_refused_with_its_line(text: str, where: str) -> None:
+    with pytest.raises(InputError, match=where):
+        mapping_of(text, "here", remedy="write another")
+
+
+def test_the_same_name_in_two_places_is_no_duplicate() -> None:
+    text = "arms:\n  a: {x: 1}\n  b: {x: 1}"
+    assert mapping_of(text, "here", remedy="")["arms"] == {"a": {"x": 1}, "b": {"x": 1}}

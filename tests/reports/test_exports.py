@@ -8,6 +8,7 @@ import io
 import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdp import paths
 from cdp.errors import InputError
+from cdp.reports.evaluation import evaluation_html
 from cdp.reports.exports import (
     comparison_csv,
     evaluation_csv,
@@ -223,3 +226,18 @@ def test_the_further_key_holds_interval_seed_versions_hashes_and_settings() -> N
     weights = ours["weights"][0]
     assert (weights["robust"]["low"], weights["sha256"]) == (one.main.robust.low, one.main.sha256)
     assert "confusion" not in weights
+
+
+def test_no_report_says_where_on_this_machine_anything_is() -> None:
+    places = [f"{paths.home()}/sets/a", f"{Path.home()}/own/model", f"{paths.ROOT}/assets/x"]
+    of, _ = report()
+    own = replace(
+        of,
+        model=replace(of.model, source=places[1], sets=(places[0],)),
+        config={"model": places[1], "part": places[0]},
+        warnings=tuple(f"{place} is small" for place in places),
+    )
+    record = json.dumps(robustbench_record(own))
+    for text in (evaluation_csv(own), record, evaluation_html(own).partition("<script")[0]):
+        assert "CDP_HOME/sets/a" in text or "~/own/model" in text
+        assert not any(place in text for place in places)

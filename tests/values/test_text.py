@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 
 import pytest
@@ -108,3 +109,36 @@ def test_each_value_is_written_as_a_person_would(
 def test_an_exact_number_reads_back_unchanged(value: float) -> None:
     above, _, below = text.exact_text(value).partition("/")
     assert float(above) / float(below or 1) == pytest.approx(value, abs=1e-12)
+
+
+DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_all_of_a_visible_text_is_seen_and_can_be_written(given: str) -> None:
+    shown = text.visible(given)
+    acted_on = [c for c in shown if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n"]
+    assert shown.encode().decode() == shown and not acted_on
+    assert not DIRECTIONS & set(map(unicodedata.bidirectional, shown))
+    assert text.visible(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "ordinary", ["Füße 8/255, 60 %", "שלום", "日本", "😀 👨\u200d👩", "a\tb\nc"]
+)
+def test_text_of_any_language_stays_as_it_is(ordinary: str) -> None:
+    assert text.visible(ordinary) == ordinary
+
+
+@pytest.mark.parametrize(
+    ("hidden", "shown"),
+    [
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("evil\rgood", r"evil\rgood"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("\ud800", r"\ud800"),
+        ("\x9b2J", r"\x9b2J"),
+    ],
+)
+def test_what_would_be_acted_on_is_written_out(hidden: str, shown: str) -> None:
+    assert text.visible(hidden) == shown

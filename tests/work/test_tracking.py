@@ -100,6 +100,21 @@ def test_how_a_run_ended_is_said_in_mlflows_words(
     assert found.data.tags["cdp.error"].startswith("the loss is not finite")
 
 
+def test_no_path_of_this_machine_is_told(mirror_home: Path) -> None:
+    run = make_run(mirror_home)
+    own = {"dataset": f"{mirror_home}/own.npz", "synthetic": [f"{mirror_home}/sets/night"]}
+    record = json.loads((run.folder / "config.json").read_text()) | {"config": TRAIN | own}
+    (run.folder / "config.json").write_text(json.dumps(record))
+    mirror_whole(run, "failed", error=f"{run.folder}/log.txt is full")
+    found = mirrored(run)
+    assert found.data.params["dataset"] == "CDP_HOME/own.npz"
+    assert found.data.tags["cdp.error"].startswith("CDP_HOME/runs/")
+    artifacts = Path(client().download_artifacts(found.info.run_id, ""))
+    sent = [*found.data.tags.values(), *found.data.params.values()]
+    sent += [path.read_text() for path in artifacts.iterdir()]
+    assert str(mirror_home) not in " ".join(text for text in sent if "mlflow" not in text)
+
+
 @pytest.mark.parametrize("lost", ["nothing", "file", "last step", "run id"])
 def test_a_resumed_run_goes_on_in_the_same_place_and_nothing_is_told_twice(
     mirror_home: Path, lost: str
