@@ -17,6 +17,7 @@ from cdp.errors import InputError
 from cdp.files.atomic import write_json
 from cdp.files.reading import read_json
 from cdp.files.versions import NewerError, require_known
+from cdp.values.text import visible
 
 NOT_DECIDED = ("model", "dataset", "count", "seed", "classes")
 """What presets leave alone."""
@@ -66,7 +67,8 @@ def _read(path: Path) -> Preset | None:
         config_of(GenerateConfig, flat)
     except InputError:
         return None
-    return Preset(str(content.get("title"))[:80], str(content.get("source"))[:1000], flat)
+    title, source = (visible(str(content.get(key))) for key in ("title", "source"))
+    return Preset(title[:80], source[:1000], flat)
 
 
 class AllPresets(Mapping[str, Preset]):

@@ -29,6 +29,7 @@ from cdp.models.checkpoints import (
     write_tensors,
 )
 from cdp.paths import ASSETS, encoders_dir, runs_dir
+from cdp.values.text import visible
 from cdp.values.types import DatasetInfo
 
 if TYPE_CHECKING:
@@ -77,11 +78,8 @@ class Listed:
     @property
     def title(self) -> str:
         """How a person calls it: its name, or that of its training."""
-        return (
-            f"trained: {str(self.card.get('run'))[:100]}"
-            if self.name.startswith(TRAINED)
-            else self.name
-        )
+        trained = self.name.startswith(TRAINED)
+        return visible(f"trained: {str(self.card.get('run'))[:100]}" if trained else self.name)
 
 
 def list_encoders(dataset: str) -> list[Listed]:

@@ -254,5 +254,5 @@ def _end(path: Path, enough: Callable[[Sequence[Point]], object]) -> tuple[list[
         return [], unreadable(path, error)
     last = piece[: piece.rfind(b"\n") + 1].rstrip(b"\n").rpartition(b"\n")[2]
     if last and not is_whole(last):
-        return points, f"{path}: the last line is no point and counts as not written"
+        return points, f"the last line of {path.name} is no point and counts as not written"
     return points, ""

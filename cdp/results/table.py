@@ -319,6 +319,9 @@ def _columns() -> Iterable[Column]:
     yield Column("star", "Star", "", "flag", attrgetter("labels.star"), True)
     yield Column("name", "Name", "", "text", attrgetter("name"), True)
     yield Column("state", "State", "", "text", attrgetter("state"), True)
+    # Left out of a table where no run has any.
+    wrong = (lambda row: row.error or row.labels.problem or None), True
+    yield Column("problem", "Problem", "", "text", *wrong)
     yield Column("tags", "Tags", "", "tags", attrgetter("labels.tags"), True)
     yield Column("note", "Note", "", "text", attrgetter("labels.note"))
     yield Column("created", "Created", "", "time", attrgetter("created"), True)

@@ -257,4 +257,4 @@ def unreadable(path: Path, error: Exception) -> str:
     """Why a journal cannot be read, in a sentence."""
     if isinstance(error, CdpError):
         return str(error)
-    return f"{path} cannot be read ({reason_of(error)}): make it a readable file"
+    return f"{path.name} cannot be read ({reason_of(error)}): make {path} a readable file"

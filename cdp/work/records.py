@@ -200,7 +200,7 @@ def read_run(folder: Path) -> Run:
     result = status.get("result")
     created = _time(record.get("created"))
     if config is not None and created is None:
-        wrong = wrong or f"{folder / CONFIG} does not say when it was created"
+        wrong = wrong or f"{CONFIG} does not say when the run was created"
     return Run(
         id=folder.name,
         folder=folder,
@@ -238,8 +238,10 @@ def _settings(
     except NewerError as newer:
         return kind, None, str(newer)
     except (InputError, KeyError, TypeError, AttributeError) as broken:
-        reason = unread or f"{folder / CONFIG} cannot be used ({str(broken)[:_LONGEST_TEXT]})"
-        return kind, None, f"{reason}: delete this run"
+        if unread:
+            return kind, None, f"{unread}: restore it, or delete this run"
+        reason = str(broken)[:_LONGEST_TEXT]
+        return kind, None, f"{folder / CONFIG} cannot be used ({reason}): delete this run"
 
 
 def _state(
@@ -281,7 +283,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str | None]:
     except (FileNotFoundError, NotADirectoryError):
         return {}, None
     except (OSError, ValueError) as error:
-        return {}, f"{path} cannot be read ({reason_of(error)})"
+        return {}, f"{path.name} cannot be read ({reason_of(error)}; it is {path})"
 
 
 def _time(value: Any) -> float | None:

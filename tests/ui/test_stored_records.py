@@ -258,10 +258,10 @@ def worst(home: Path) -> dict[str, list[Change]]:
     status = _record(home, "status.json", result=None)
     return {
         "not a regular file": [Change(f"{runs}/metrics.jsonl", "folder")],
-        "does not say when it was created": [
+        "does not say when the run was created": [
             Change(f"{runs}/config.json", _record(home, "config.json", created=1e17))
         ],
-        "the last line is no point": [
+        "is no point": [
             Change(f"{runs}/metrics.jsonl", _journal(home, step=int(LONG))),
             Change(f"{runs}/status.json", status),
         ],

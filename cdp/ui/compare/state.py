@@ -55,7 +55,7 @@ PARAMS = (
 """Query parameters of the page but for the columns; those of the curves are ``CURVE_PARAMS``."""
 STAR = "star"
 """The column that has a place of its own at the left of every table."""
-_FIRST = ("name", "state", "evaluated_robust", "evaluated_label", "robust", "clean")
+_FIRST = ("name", "state", "problem", "evaluated_robust", "evaluated_label", "robust", "clean")
 
 
 @dataclass

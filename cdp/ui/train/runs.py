@@ -151,13 +151,18 @@ def watching(watched: Sequence[str] | None, runs: Sequence[Run]) -> tuple[str, .
     return tuple(run_id for run_id in watched if run_id in here)
 
 
+def _group(run: Run) -> str:
+    """Of seeds that are folded; a run that cannot be read in full stands alone, with the reason."""
+    return run.id if run.problem or reached_of(run).problem else group_of(run)
+
+
 RUNS = RunList(
     "train",
     "Runs",
     "checkpoint",
     "filter by name, state, method, data or seed",
     lambda run: facts(run.config),
-    group=group_of,
+    group=_group,
     together=robust_together,
     orders={
         "Most robust first": lambda run: -(reached_of(run).best_robust or 0.0),
