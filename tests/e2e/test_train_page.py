@@ -50,10 +50,12 @@ def link(data: Path, **more: object) -> str:
 
 
 def open_link(page: Page, server: Server, address: str) -> None:
-    """A link that names a path, and the button that opens it."""
+    """A link that names a path, and the button that opens it where no run was started with it."""
     open_page(page, server, address)
-    expect(train_button(page)).to_be_disabled()
-    page.get_by_role("button", name="Open /").click()
+    asked = page.get_by_role("button", name="Open /")
+    if asked.count():
+        expect(train_button(page)).to_be_disabled()
+        asked.click()
 
 
 def train_button(page: Page) -> Locator:
@@ -160,7 +162,7 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
     expect(row(page, run_id)).to_contain_text("running", timeout=SLOW_MS)
     until(lambda: epochs_done(fresh, run_id) > kept, "the next epoch")
     lines = (fresh.home / "runs" / run_id / "metrics.jsonl").read_text().splitlines()
-    steps = [json.loads(line)["step"] for line in lines]
+    steps = [point["step"] for line in lines if "step" in (point := json.loads(line))]
     assert steps == list(range(1, len(steps) + 1))
     stop(page, fresh, run_id)
     row(page, run_id).get_by_role("button", name="Remove").click()

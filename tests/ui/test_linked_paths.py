@@ -100,8 +100,10 @@ def test_every_page_is_among_those_whose_links_are_tried() -> None:
 
 @pytest.mark.parametrize("page", LINKS)
 def test_a_link_that_names_a_path_opens_nothing_there(page: str, secret: Path) -> None:
-    for way in ("whole", "upwards"):
-        for file in ("data.npz", "model", "set"):
+    for store in (paths.runs_dir(), paths.sets_dir(), paths.cache_dir() / "unsaved"):
+        store.mkdir(parents=True)  # or there is no way out of them
+    for way in ("whole", "upwards", "out of the store", "through a run"):
+        for file in ("data.npz", "model"):
             with reads(secret) as read:
                 opened(page, **dict.fromkeys(LINKS[page], WAYS[way](secret / file)))
             assert not read, (way, file)
