@@ -25,11 +25,11 @@ LONGEST = 60
 """Characters of a licence's name; a longer text is the licence itself."""
 HEAD = """# Licences of the packages
 
-Written by `python -m scripts.bill` from what each package says of itself; `locks/` names their files. Of the rows of
+Written by `python -m scripts.bill` from what each package says of itself; `locks/` names versions and files. Of the rows of
 CUDA's libraries, Triton and torch, those of CUDA are only there where torch is installed with it.
 
-| package | version | licence |
-| --- | --- | --- |
+| package | licence |
+| --- | --- |
 """
 
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 def rows() -> list[str]:
     """Lines of the table, of all packages that are installed here."""
-    return [f"| {name} | {found.version} | {licence(found)} |" for name, found in installed()]
+    return [f"| {name} | {licence(found)} |" for name, found in installed()]
 
 
 def installed() -> list[tuple[str, Distribution]]:
