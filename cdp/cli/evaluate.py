@@ -208,9 +208,9 @@ def _weakest(classes: Sequence[ClassFigures]) -> list[str]:
     weakest = weakest_class(classes)
     if weakest is None:
         return []
-    part, share, known = weakest
+    part, share, known, test = weakest
     which = f"{'lowest' if known else 'weakest'} class: {part.name}, {_share(share)}"
-    return [f"  {which}, n = {part.n:,}{f'; {known}' if known else ''}"]
+    return [f"  {which}, n = {part.n:,}{f'; {known} ({test})' if known else ''}"]
 
 
 def _share(interval: Interval) -> str:

@@ -45,11 +45,11 @@ def confusion_under_attack(
     np.fill_diagonal(own, share.diagonal())
     np.fill_diagonal(off, np.nan)
     top = float(np.nanmax(off)) if np.isfinite(off).any() else 0.0
-    finding = _finding(counts, class_names, attacked=attacked)
+    finding, test = _finding(counts, class_names, attacked=attacked)
     few, room = size <= NAMED, names_px(class_names, LETTERS)
     figure = panel(
         finding,
-        "per cent of the images of a class; grey: classified right",
+        f"per cent of the images of a class; grey: classified right{test}",
         panel_px=max(120, min(CELL_PX, max(18, 900 // max(size, 1))) * size),
         left_px=room + (16 if few else 34),
         bottom_px=room + 24 if 2 < size <= NAMED else 44,
@@ -135,23 +135,23 @@ def _shares(counts: np.ndarray) -> np.ndarray:
     return 100 * counts / np.where(total > 0, total, np.nan)
 
 
-def _finding(counts: np.ndarray, names: Sequence[str], *, attacked: bool) -> str:
-    """The most frequent confusion, as far as it can be told from the others."""
+def _finding(counts: np.ndarray, names: Sequence[str], *, attacked: bool) -> tuple[str, str]:
+    """The most frequent confusion, as far as it can be told from the others, and by which test."""
     when = "under attack" if attacked else "without attack"
     apart = ~np.eye(len(counts), dtype=bool)
     if not counts[apart].any():
-        return f"No image is taken for another class {when}"
+        return f"No image is taken for another class {when}", ""
     place, rivals = most_frequent(counts[apart])
     a, b = (int(of[place]) for of in np.nonzero(apart))
     true, other = (name if len(name) <= 30 else f"{name[:29]}…" for name in (names[a], names[b]))
     finding = f"{counts[a, b]:,} of {counts[a].sum():,} {true} are taken for {other}"
-    corrected = f"corrected by Holm for {apart.sum() - 1:,}"
+    test = f"; binomial test, corrected by Holm for {apart.sum() - 1:,} other pairs"
     if counts[a].sum() < LEAST_A_CLASS:
-        return f"{finding} {when}: {FEW}, so no confusion is called the most frequent"
+        return f"{finding} {when}: {FEW}, so no confusion is called the most frequent", ""
     if rivals:
         others = f"{counted(rivals, 'other pair')} of classes cannot be told from that"
-        return f"Frequent confusion {when}: {finding}; {others} ({corrected})"
-    return f"Most frequent confusion {when}: {finding} ({corrected} other pairs)"
+        return f"Frequent confusion {when}: {finding}; {others}", test
+    return f"Most frequent confusion {when}: {finding}", test
 
 
 def pair_heatmap(

@@ -145,11 +145,12 @@ def class_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
     measured.sort(key=lambda figures: figures.robust.value if figures.robust else 0.0)
     classes = [*measured, *(figures for figures in report.main.classes if not figures.robust)]
     names = [figures.name for figures in classes]
-    note = f"{report.label}; {report.dataset_title}; whisker: 95 % (Wilson)"
+    finding, test = _weakest(classes)
+    note = f"{report.label}; {report.dataset_title}; whisker: 95 % (Wilson){test}"
     height = CLASS_PX * max(1, len(names))
     left = names_px(names)
     sizes = {"panel_px": height, "left_px": left}
-    figure = panel(_weakest(classes), note, key="classes", legend=True, **sizes)
+    figure = panel(finding, note, key="classes", legend=True, **sizes)
     sign = weights_signs(report, sign)[report.main.which]
     for part, filled, shift in (("robust", True, CLASS_SHIFT), ("clean", False, -CLASS_SHIFT)):
         drawn = [
@@ -172,13 +173,15 @@ def class_bars(report: EvalReport, sign: Sign = NEUTRAL) -> go.Figure:
     return figure
 
 
-def _weakest(classes: Sequence[ClassFigures]) -> str:
+def _weakest(classes: Sequence[ClassFigures]) -> tuple[str, str]:
+    """The weakest class, and by which test it is called so."""
     weakest = weakest_class(classes)
     if weakest is None:
-        return "No class has images"
-    figures, share, known = weakest
+        return "No class has images", ""
+    figures, share, known, test = weakest
     finding = f"{figures.name}: {share_text(share.value)} withstand the attack (n = {figures.n:,})"
-    return f"Lowest, {finding}; {known}" if known else f"Weakest class, {finding}"
+    words = f"Lowest, {finding}; {known}" if known else f"Weakest class, {finding}"
+    return words, f"; {test}"
 
 
 def class_rows(report: EvalReport) -> list[Row]:

@@ -119,24 +119,23 @@ def verdict(
 
 def weakest_class(
     classes: Sequence[ClassFigures], *, most: int = 3
-) -> tuple[ClassFigures, Interval, str] | None:
-    """The weakest class, its robust accuracy, and what has to be known with it: that it rests on
-    too few images, or which classes cannot be told from it, "" where it stands alone. None where
-    no class was measured."""
+) -> tuple[ClassFigures, Interval, str, str] | None:
+    """The weakest class, its robust accuracy, what has to be known with it: that it rests on too
+    few images, or which classes cannot be told from it, "" where it stands alone; and the test
+    that says so. None where no class was measured."""
     measured = [(figures, figures.robust) for figures in classes if figures.robust is not None]
     if not measured:
         return None
     hits = [round(share.value * figures.n) for figures, share in measured]
     low, rivals = weakest(hits, [figures.n for figures, _ in measured])
-    words = ""
+    words, test = "", f"Fisher, corrected by Holm for {len(measured) - 1} classes"
     if measured[low][0].n < LEAST_A_CLASS:
         words = f"{FEW}, so no class is called weaker than another"
     elif rivals:
         ascending = sorted(rivals, key=lambda place: hits[place] / measured[place][0].n)
         others = listed((measured[place][0].name for place in ascending), most)
-        test = f"Fisher, corrected by Holm for {len(measured) - 1} classes"
-        words = f"{others} cannot be told from it ({test})"
-    return *measured[low], words
+        words = f"{others} cannot be told from it"
+    return *measured[low], words, test
 
 
 def _check(

@@ -186,7 +186,7 @@ def test_several_models_or_all_seeds_of_one_are_evaluated_at_once() -> None:
     trained("other", name="other", config=QUICK.model_copy(update={"beta": 1.0}))
     app = page(model="run:seed0")
     assert app.button(key="evaluate_start").label == "Evaluate"
-    ran(control(app, "Add the other 2 seeds of it").click())
+    ran(control(app, "Add 2 other seeds of it").click())
     assert app.button(key="evaluate_start").label == "Evaluate 3 models"
     assert address(app)["more"] == "run:seed2,run:seed1"
     started = launched(app)

@@ -370,7 +370,7 @@ def _more(settings: EvaluationPage, models: Mapping[str, str]) -> None:
         def take() -> None:
             settings.more = tuple(dict.fromkeys([*settings.more, *seeds]))
 
-        text = f"Add the other {counted(len(seeds), 'seed')} of it"
+        text = f"Add {counted(len(seeds), 'other seed')} of it"
         st.button(text, key="evaluate_seeds", type="tertiary", on_click=take)
 
 
