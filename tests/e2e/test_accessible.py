@@ -6,16 +6,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from cdp.data.sets import save_set
-from tests.e2e.driver import SLOW_MS, Server, open_page
+from tests.e2e.driver import Server, open_page
 from tests.ui.compare_runs import IDS, two_groups
 from tests.ui.experiment_runs import measured_grid
 
 pytestmark = pytest.mark.e2e
 
-LOOKS = {"light": (1280, 900), "dark": (390, 844)}
+LOOKS = (("light", 1280, 900), ("dark", 390, 844))
 
 
 @pytest.fixture(scope="module")
@@ -34,29 +34,28 @@ def addresses(fresh: Server) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", LOOKS)
 def test_no_page_breaks_a_rule_that_matters(
-    fresh: Server, browser: Browser, addresses: list[str], theme: str
+    fresh: Server, page: Page, addresses: list[str]
 ) -> None:
-    width, height = LOOKS[theme]
-    context = browser.new_context(
-        color_scheme="dark" if theme == "dark" else "light",
-        viewport={"width": width, "height": height},
-    )
-    context.set_default_timeout(SLOW_MS)
-    page = context.new_page()
     broken = [line for address in addresses for line in wrong(page, fresh, address)]
-    context.close()
     assert not broken, "\n".join(broken)
 
 
 def wrong(page: Page, server: Server, address: str) -> list[str]:
-    """A line for each element that breaks a rule."""
-    open_page(page, server, address)
-    page.wait_for_function("() => window.cdpMenu")
-    return [
-        f"{address}: {rule['id']}: {node['html'][:160]}: {node['failureSummary'][:240]}"
-        for rule in Axe().run(page).response["violations"]
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-    ]
+    """A line for each element that breaks a rule, wide and light, and narrow and dark."""
+    result = []
+    for scheme, width, height in LOOKS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        if scheme == LOOKS[0][0]:
+            open_page(page, server, address)
+            page.wait_for_function("() => window.cdpMenu")
+        ground = "() => getComputedStyle(document.querySelector('.stApp')).colorScheme"
+        page.wait_for_function(f"scheme => ({ground})() === scheme", arg=scheme)
+        result += [
+            f"{address}, {scheme}: {rule['id']}: {node['html'][:160]}: {node['failureSummary'][:240]}"
+            for rule in Axe().run(page).response["violations"]
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ]
+    return result

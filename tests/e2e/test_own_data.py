@@ -54,7 +54,7 @@ def trained(fresh: Server, marks: Path, context: BrowserContext) -> Iterator[Pag
     page.get_by_text("Settings of the diffusion model").click()
     for name, value in (
         ("encoder_epochs", "1"),
-        ("model_steps", "200"),
+        ("model_steps", "80"),
         ("model_save_every", "20"),
         ("model_batch", "16"),
         ("model_widths", "32"),
