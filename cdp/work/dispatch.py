@@ -125,13 +125,16 @@ def _fail(run: Run, error: str) -> None:
 
 
 def _settle(run_id: str) -> bool:
-    """Whether nothing is left of a start that was cut short: its process lives, or it waits again."""
+    """Whether nothing is left of a start that was cut short: its process lives or has come to its
+    end, or it waits again."""
     from cdp import paths
     from cdp.work.launch import mark_queued
     from cdp.work.records import STOP, read_run
 
     folder = paths.runs_dir() / run_id
-    if not folder.is_dir() or read_run(folder).pid is not None:
+    run = read_run(folder)
+    # One that is being started is over by its worker's own last word alone (cdp.work.records).
+    if not folder.is_dir() or run.over or run.pid is not None:
         queue.release(run_id)
         return True
     if not queue.put_back(run_id):

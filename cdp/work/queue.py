@@ -19,7 +19,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,8 +31,8 @@ BACKGROUND = 5
 """Niceness of background runs and of the helper process: beside the live page they get about a
 quarter of a core, alone all of it."""
 _WAITS, _BEGUN = ".json", ".begun"
-_START_SECONDS = 8.0
-"""Within this a process that was started has said so in its run's folder."""
+START_SECONDS = 8.0
+"""How long Python may take from the launch to the worker's first sign of life in its run's folder."""
 
 Place = Literal["waits", "begun"]
 
@@ -72,10 +72,14 @@ def start_of(run_id: str) -> Start | None:
     """How to start a run of this user's that waits here. None for all others: what somebody else
     wrote is not executed."""
     try:
-        descriptor = os.open(_path(run_id, _WAITS), os.O_RDONLY | os.O_NOFOLLOW)
+        # Not waiting for whoever writes to a pipe that somebody put there.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(_path(run_id, _WAITS), flags)
         with open(descriptor, encoding="utf-8") as file:
             if not _is_ours(os.fstat(descriptor)):
                 return None
+            # As json writes it: an environment may hold what parse_json refuses, such as half a
+            # character.
             start = Start(**json.load(file))
         words = [*start.command, *start.environment, *start.environment.values(), start.folder]
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
@@ -112,7 +116,7 @@ def put_back(run_id: str) -> bool:
     """Let a run wait again whose start was cut short; False while its process may still come."""
     begun = _path(run_id, _BEGUN)
     with contextlib.suppress(FileNotFoundError):
-        if abs(time.time() - begun.stat().st_ctime) < _START_SECONDS:
+        if abs(time.time() - begun.stat().st_ctime) < START_SECONDS:
             return False
         begun.rename(_path(run_id, _WAITS))
     return True
@@ -122,17 +126,17 @@ def ours(*places: Place) -> list[str]:
     """Ids of the runs of this user's at these places. With none waiting, the look at one folder."""
     suffixes = {"waits": _WAITS, "begun": _BEGUN}
     wanted = tuple(suffixes[place] for place in places)
+    run_ids = []
     try:
-        with os.scandir(queue_dir()) as entries:
-            return [
-                entry.name.rpartition(".")[0]
-                for entry in entries
-                if entry.name.endswith(wanted)
-                and not entry.name.startswith(".")
-                and _is_ours(entry.stat(follow_symlinks=False))
-            ]
+        entries = list(os.scandir(queue_dir()))
     except FileNotFoundError:
         return []
+    for entry in entries:
+        if entry.name.endswith(wanted) and not entry.name.startswith("."):
+            with contextlib.suppress(FileNotFoundError):  # taken out meanwhile
+                if _is_ours(entry.stat(follow_symlinks=False)):
+                    run_ids.append(entry.name.rpartition(".")[0])
+    return run_ids
 
 
 def stamp() -> int:
@@ -163,9 +167,10 @@ def _ensure_dispatcher() -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        if _niceness_of_dispatcher() <= niceness() + BACKGROUND:
+        process = _process(os.geteuid())
+        if _niceness_of(process) <= niceness() + BACKGROUND:
             return
-        LAUNCHERS[LOCAL].kill(_process(os.geteuid()))
+        LAUNCHERS[LOCAL].kill(process)
     else:
         lock.release()
     LAUNCHERS[LOCAL].start(queue_dir(), DISPATCH)
@@ -206,11 +211,10 @@ def _process(user: int) -> dict[str, object]:
     return read_json(process_path(user)) or {}
 
 
-def _niceness_of_dispatcher() -> int:
-    """The lowest there is where none is known."""
+def _niceness_of(process: Mapping[str, object]) -> int:
+    """The lowest there is where it does not live."""
     from cdp.work.launchers import LAUNCHERS, LOCAL
 
-    process = _process(os.geteuid())
     if not LAUNCHERS[LOCAL].alive(process):
         return -20
     try:

@@ -43,8 +43,6 @@ ENDS: tuple[State, ...] = ("finished", "failed", "stopped")
 """What a worker's last word can be; whatever else stands in its status was true while its process
 lived."""
 
-_START_SECONDS = 8.0
-"""How long Python may take from the launch to the worker's first sign of life."""
 LATEST = 253_370_764_800.0
 """Beyond the year 9998 a number in a file is no time."""
 _LONGEST_NAME, _LONGEST_TEXT = 200, 4000
@@ -158,8 +156,8 @@ _over: dict[Path, tuple[int, int] | None] = {}
 
 
 def active_runs() -> list[Run]:
-    """Those that a process works on, then those that wait, in the order of their turns. One look at a file for each of the
-    others."""
+    """Those that a process works on, then those that wait, in the order of their turns. One look at
+    a file for each of the others."""
     active = []
     for folder in run_folders():
         stamp = _stamp(folder / STATUS)
@@ -262,7 +260,8 @@ def _state(
     if place == "waits":
         return "queued"
     launched = _time(status.get("updated")) or 0.0
-    starting = not (folder / PROCESS).exists() and abs(time.time() - launched) < _START_SECONDS
+    recent = abs(time.time() - launched) < queue.START_SECONDS
+    starting = recent and not (folder / PROCESS).exists()
     return "queued" if starting else "interrupted"
 
 

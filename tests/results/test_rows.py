@@ -24,7 +24,7 @@ from cdp.results import rows as module
 from cdp.results.labels import Labels, change_labels
 from cdp.results.reached import Reached, record
 from cdp.results.rows import Index, Row
-from cdp.work import records
+from cdp.work import queue
 from cdp.work.launch import delete
 from cdp.work.records import Run, list_runs
 from tests.evaluations import report, write_evaluation
@@ -283,7 +283,7 @@ def test_a_run_that_was_just_launched_is_waited_for_and_no_longer_than_that(
     index = Index()
     assert index.rows()[0].state == "queued"
     for seconds, state in ((0.0, "interrupted"), (3600.0, "queued")):
-        monkeypatch.setattr(records, "_START_SECONDS", seconds)
+        monkeypatch.setattr(queue, "START_SECONDS", seconds)
         assert index.rows()[0].state == state
 
 

@@ -78,7 +78,7 @@ class Forked(Local):
 
 def serve(path: Path) -> None:
     modules = {script: __import__(name, fromlist=["begin"]) for script, name in SCRIPTS.items()}
-    dispatch.POLL_SECONDS, queue._START_SECONDS = 0.05, 5.0
+    dispatch.POLL_SECONDS, queue.START_SECONDS = 0.05, 5.0
     LAUNCHERS["local"] = Forked(path)
     os.fsync = lambda file: None  # as in the test process
     signal.signal(signal.SIGCHLD, _collect)

@@ -168,11 +168,12 @@ def test_a_queue_that_cannot_be_read_hinders_nobody(
     assert get_run(run_id).id == run_id
 
 
-@pytest.mark.parametrize("cut", ["before", "after"])
+@pytest.mark.parametrize("cut", ["before", "after", "long after"])
 def test_a_start_that_was_cut_short_is_made_up_for_and_never_made_twice(
     device: FileLock, unattended: None, cut: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A kill of the dispatcher right before, or right after, it started the run's process."""
+    """A kill of the dispatcher right before, or right after, it started the run's process, which may
+    have come to its end when somebody looks again."""
     run_id = begin("night")
     assert queue.claim(run_id)
     assert get_run(run_id).state == "queued"
@@ -184,10 +185,16 @@ def test_a_start_that_was_cut_short_is_made_up_for_and_never_made_twice(
         pid = get_run(run_id).pid
         assert dispatch.advance() == (0, 0)
         assert get_run(run_id).pid == pid
+    elif cut == "long after":
+        LAUNCHERS["local"].start(get_run(run_id).folder, COMMAND)
+        until(run_id, lambda run: run.over)
+        monkeypatch.setattr(queue, "START_SECONDS", 0)
+        assert dispatch.advance() == (0, 0)
+        assert get_run(run_id).state == "finished"
     else:
         assert dispatch.advance() == (0, 1), "its process may still come"
         assert not queue.start_of(run_id)
-        monkeypatch.setattr(queue, "_START_SECONDS", 0)
+        monkeypatch.setattr(queue, "START_SECONDS", 0)
         assert dispatch.advance() == (1, 0)
     assert queue.ours("waits", "begun") == []
     assert until(run_id, lambda run: run.over).state == "finished"
@@ -244,6 +251,23 @@ def test_a_damaged_file_lets_the_others_through(
     assert (run.state, run.error) == ("failed", "what starts it cannot be read: resume it")
     assert until(second, lambda run: run.over).state == "finished"
     assert queue.ours("waits", "begun") == []
+
+
+def test_a_run_that_is_taken_out_during_a_look_hides_no_other(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        queue.put(name, queue.Start(COMMAND, {}, str(cdp_home), 1))
+    scandir = os.scandir
+
+    def listed(folder: Path) -> list[os.DirEntry[str]]:
+        entries = list(scandir(folder))
+        queue.withdraw("first")
+        return entries
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", listed)
+        assert queue.ours("waits") == ["second"]
 
 
 def test_a_run_whose_folder_or_command_is_gone_holds_nobody_up(
