@@ -107,8 +107,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     args = [word for word in given if word != "--debug"]
     debug = len(args) < len(given)
     visible_streams()
-    if not debug:
-        sys.excepthook = _report
+    # Not Python's own, whose colours (from 3.13 on) would be written out.
+    sys.excepthook = traceback.print_exception if debug else _report
     try:
         if not {"doctor", "--help", "--version"} & set(args):
             paths.require_home()

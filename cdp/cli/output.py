@@ -29,7 +29,8 @@ class Visible:
         self.unfiltered = stream
 
     def write(self, text: str) -> int:
-        self.unfiltered.write(visible(text))
+        # The line ends of CSV stay as they are.
+        self.unfiltered.write("\r\n".join(map(visible, text.split("\r\n"))))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

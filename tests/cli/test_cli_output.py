@@ -60,3 +60,9 @@ def test_names_and_logs_of_strangers_reach_no_terminal_as_they_are(cdp_home: Pat
         said.append(done.stdout + done.stderr)
     assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set("".join(said))
     assert all(r"\x1b" in text or r"\u202e" in text for text in said[:5])
+
+
+def test_csv_on_stdout_keeps_its_line_ends(cdp_home: Path) -> None:
+    head, *rows, after = command.run("theory", "--view", "needed").stdout.split("\r\n")
+    assert head.startswith("separation,") and rows and after == ""
+    assert r"\r" not in "".join((head, *rows))
