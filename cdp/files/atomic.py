@@ -272,6 +272,10 @@ def sweep(root: Path) -> None:
 
 def clear(left: Path) -> bool:
     """Delete what a killed writer left, or end what it was about to do; whether it is gone."""
+    # An empty folder may be a writer's that has just begun: it notices that it is gone, and once
+    # its lock is in it, this fails.
+    with contextlib.suppress(OSError):
+        left.rmdir()
     claim = _claim(left)
     if claim is not None:
         with claim:
@@ -330,17 +334,17 @@ def _settle(left: Path) -> None:
         content = left / _CONTENT
         (content if content.exists() else aside).rename(target)
     with contextlib.suppress(FileNotFoundError):
-        # The lock last, or a kill would leave what is nobody's. An empty folder without one may be
-        # a writer's that has just begun: if it is, rmdir fails.
+        # The lock last, or a kill would leave what is nobody's.
         for child in left.iterdir():
             if child.name != _LOCK:
-                _delete(child)
+                delete(child)
         (left / _LOCK).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             left.rmdir()
 
 
-def _delete(path: Path) -> None:
+def delete(path: Path) -> None:
+    """Delete a file or folder; of a link only the link goes. What cannot go of a folder stays."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -12,7 +12,6 @@ import json
 import logging
 import math
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -232,19 +231,22 @@ def entries() -> list[CacheEntry]:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; of a link its own."""
+    """Bytes of a file, or of all files in a folder; of a link its own. Raises OSError where it is
+    not there; what goes meanwhile of a folder, as in that of a run at work, counts nothing."""
     if path.is_symlink() or not path.is_dir():
         return path.lstat().st_size
-    return sum(item.lstat().st_size for item in path.rglob("*") if not item.is_dir())
+    size = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += Path(folder, name).lstat().st_size
+    return size
 
 
 def remove(entry: CacheEntry) -> bool:
     """Delete one entry; whether it is gone. Of a link only the link goes."""
-    if entry.path.is_dir() and not entry.path.is_symlink():
-        shutil.rmtree(entry.path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            entry.path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        atomic.delete(entry.path)
     return not os.path.lexists(entry.path)
 
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 from cdp import __version__, paths
 from cdp.errors import InputError, MissingError
 from cdp.files import atomic
+from cdp.files.reading import MAX_RECORD, parse_object, read_json
 from cdp.files.versions import require_known
 from cdp.work.launch import CLOSED
 from cdp.work.launchers import PROCESS
@@ -36,8 +37,7 @@ _SQLITE = b"SQLite format 3\0"
 _SQLITE_BESIDE = ("-wal", "-shm", "-journal")
 _CHUNK = 1 << 20
 _MEGABYTE = 1_000_000
-_MOST_FILES, _MOST_PARTS, _MOST_LETTERS, _MOST_MANIFEST = 2_000_000, 32, 2000, 16 << 20
-_MOST_RECORD = 16 << 20
+_MOST_FILES, _MOST_PARTS, _MOST_LETTERS = 2_000_000, 32, 2000
 _ROUNDS = 3
 
 
@@ -100,10 +100,10 @@ class _Copy:
             with contextlib.suppress(OSError):
                 self._states[run.folder / STATUS] = (run.folder / STATUS).read_bytes()
         self._runs = frozenset(folder.name for folder in run_folders())
-        self.files, self.done, self.left_out = 0, 0, list[str]()
-        self.total = sum(
-            path.lstat().st_size for path in self._tree(home, rounds=1) if path.exists()
-        )
+        self.files, self.done, self.total, self.left_out = 0, 0, 0, list[str]()
+        for path in self._tree(home, rounds=1):
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                self.total += path.lstat().st_size
         self.left_out.clear()
 
     def write(self, archive: zipfile.ZipFile, scratch: Path) -> None:
@@ -243,18 +243,21 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> Backup:
         info = archive.getinfo(MANIFEST)
     except KeyError as error:
         raise InputError(wrong) from error
-    if info.file_size > _MOST_MANIFEST or info.compress_type != zipfile.ZIP_STORED:
+    if info.file_size > MAX_RECORD or info.compress_type != zipfile.ZIP_STORED:
         raise InputError(wrong)
     try:
-        value = json.loads(archive.read(info))
-        require_known(path, value["format"], FORMAT)
+        value = parse_object(archive.read(info))
+    except ValueError as error:
+        raise InputError(wrong) from error
+    require_known(path, value.get("format"), FORMAT)
+    try:
         files, size = value["files"], value["size"]
         if type(files) is not int or type(size) is not int:
             raise TypeError
         app, created, home = (str(value[name]) for name in ("app", "created", "home"))
         at_work, left_out = (tuple(map(str, value[name])) for name in ("at_work", "left_out"))
         return Backup(app, created, home, files, size, at_work, left_out)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(wrong) from error
 
 
@@ -312,13 +315,10 @@ def _say_new_place(new: Path, before: str, now: str) -> None:
     if before == now:
         return
     for path in (new / paths.runs_dir().name).rglob("*.json"):
-        if path.stat().st_size > _MOST_RECORD:
-            continue
-        with contextlib.suppress(ValueError, RecursionError):
-            record = json.loads(path.read_bytes())
-            moved = _moved(record, before, now)
-            if isinstance(moved, dict) and moved != record:
-                atomic.write_json(path, moved)
+        record = read_json(path)
+        moved = _moved(record, before, now)
+        if moved != record:
+            atomic.write_json(path, moved)
 
 
 def _moved(value: Any, before: str, now: str) -> Any:
