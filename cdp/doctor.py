@@ -15,7 +15,7 @@ from typing import Any
 from cdp import __version__
 from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
-from cdp.files.private import TOKEN, open_to_others
+from cdp.files.private import NO_TOKEN, TOKEN, open_to_others
 from cdp.paths import ROOT, home
 from cdp.values.text import bytes_text, counted
 
@@ -204,7 +204,7 @@ def _disk(problems: list[Trouble]) -> dict[str, Any]:
 def _reach(problems: list[Trouble]) -> None:
     """Whether others than the owner could open the app, which asks nobody who they are unless a
     token is set."""
-    if os.environ.get(TOKEN, "").strip() not in ("", "0"):
+    if os.environ.get(TOKEN, "").strip().lower() not in NO_TOKEN:
         return
     address, people = _listens_on(), _people()
     reasons = []

@@ -111,5 +111,7 @@ def shareable(value: Any) -> Any:
         places[Path.home()] = "~"
     for place in sorted(places, key=lambda place: -len(place.parts)):
         if len(place.parts) > 1:
-            value = re.sub(rf"{re.escape(str(place))}(?![\w.-])", places[place], value)
+            value = re.sub(
+                rf"(?<![\w.-]){re.escape(str(place))}(?![\w-]|\.\w)", places[place], value
+            )
     return value

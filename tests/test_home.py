@@ -76,3 +76,19 @@ def test_a_folder_that_cannot_be_written_is_said_by_name(
 def test_what_the_system_refuses_is_said_with_its_place_and_the_way_out(number: int) -> None:
     said = sentence(OSError(number, "Not So", "/some/where"))
     assert said.startswith("not so at /some/where: ") and "set CDP_HOME" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("/home/jo/a.npz", "~/a.npz"),
+        ("it is in /home/jo.", "it is in ~."),
+        ("/mnt/home/jo/a.npz", "/mnt/home/jo/a.npz"),
+        ("/home/jo.old/a and /home/joe", "/home/jo.old/a and /home/joe"),
+    ],
+)
+def test_texts_for_others_name_no_home_of_this_machine_and_change_no_other_path(
+    text: str, shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/jo"))
+    assert paths.shareable({"said": [text]}) == {"said": [shared]}

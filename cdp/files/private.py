@@ -11,6 +11,8 @@ from pathlib import Path
 
 TOKEN = "CDP_TOKEN"
 """The environment variable that has the app ask for a token."""
+NO_TOKEN = ("", "0", "off", "false")
+"""What it holds where the app asks for none."""
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _given: list[int] = []
 

@@ -42,7 +42,7 @@ def mapping_of(text: str, where: str, *, remedy: str) -> dict[str, Any]:
 
 _MERGE = "tag:yaml.org,2002:merge"
 _NUMBERS = {
-    "tag:yaml.org,2002:int": r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o[0-7_]+|[0-9][0-9_]*)",
+    "tag:yaml.org,2002:int": r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o[0-7_]+|0[0-7_]*|[1-9][0-9_]*)",
     "tag:yaml.org,2002:float": (
         r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+|\.(inf|nan))"
     ),

@@ -21,7 +21,7 @@ from streamlit import cli_util, config
 from streamlit.web.server import server_util
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from cdp.files.private import TOKEN, make_private
+from cdp.files.private import NO_TOKEN, TOKEN, make_private
 
 RANDOM = ("random", "1", "on", "true")
 LEAST = 16
@@ -41,9 +41,9 @@ token in that address.{wrong}</p>
 
 def chosen_token(environment: Mapping[str, str]) -> str:
     """The token of this start: a new one for "random", the text itself for any other, "" for none.
-    Raises SystemExit, with the remedy, for one that can be guessed."""
+    Raises SystemExit, with the remedy, for one that can be guessed, or that no cookie can hold."""
     given = environment.get(TOKEN, "").strip()
-    if given.lower() in ("", "0", "off", "false"):
+    if given.lower() in NO_TOKEN:
         return ""
     if given.lower() in RANDOM:
         return secrets.token_urlsafe(32)
@@ -52,6 +52,8 @@ def chosen_token(environment: Mapping[str, str]) -> str:
             f"{TOKEN} has {len(given)} letters, which can be guessed: set it to random, or to"
             f" {LEAST} letters or more"
         )
+    if not given.isascii():
+        raise SystemExit(f"{TOKEN} has letters beyond ASCII: set it to random, or leave them out")
     return given
 
 
