@@ -140,8 +140,8 @@ def outcome_text(run: Run) -> str:
 
 def withstand_together(group: Sequence[Run]) -> str:
     """Robust accuracy on test images: the mean over seeds with its interval."""
-    found = [share((run.result or {}).get("robust_accuracy")) for run in group]
-    shares = [value for value in found if value is not None]
+    known = [share((run.result or {}).get("robust_accuracy")) for run in group]
+    shares = [value for value in known if value is not None]
     return f"{share_with_bounds(mean_interval(shares))} withstand" if len(shares) > 1 else ""
 
 

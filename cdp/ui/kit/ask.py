@@ -142,9 +142,9 @@ def waiting(errands: Sequence[Errand], *, key: str) -> None:
 def _done_since(over: Sequence[Errand]) -> bool:
     """Whether one was done after this page run had looked for its result. The page looks once more;
     what it does not find then could not be kept."""
-    found: set[str] = st.session_state.setdefault(_DONE, set())
-    new = {errand.id for errand in over if errand.state == "done"} - found
-    found |= new
+    before: set[str] = st.session_state.setdefault(_DONE, set())
+    new = {errand.id for errand in over if errand.state == "done"} - before
+    before |= new
     return bool(new)
 
 

@@ -34,15 +34,15 @@ def ask_for(texts: Iterable[object]) -> None:
 def unasked(texts: Iterable[str]) -> list[str]:
     """Those that would be opened as a path though no list has them and nobody asked for them in this
     session. Looks whether something is there, and opens nothing."""
-    found = [text for text in texts if _is_path(text)]
-    if not found:
+    named = [text for text in texts if _is_path(text)]
+    if not named:
         return []
     from cdp.ui.kit.choices import read_choices
 
     known = read_choices().names | st.session_state.get(_ASKED, set())
-    found = [text for text in found if not {text, written_path(Path(text))} & known]
-    used = _used() if found else set()
-    return [text for text in found if text not in used]
+    unlisted = [text for text in named if not {text, written_path(Path(text))} & known]
+    used = _used() if unlisted else set()
+    return [text for text in unlisted if text not in used]
 
 
 def _used() -> set[str]:
@@ -76,9 +76,8 @@ def texts_in(value: Any, names: Iterable[str] = (), name: str = "") -> Iterator[
     names = names or _opening()
     if isinstance(value, Mapping):
         for key, part in value.items():
-            yield from texts_in(
-                part, names, str(key).rpartition(".")[2]
-            )  # generate.model of a grid
+            last = str(key).rpartition(".")[2]  # such as model of generate.model, of a grid
+            yield from texts_in(part, names, last)
     elif isinstance(value, list | tuple):
         for part in value:
             yield from texts_in(part, names, name)
@@ -105,13 +104,13 @@ def offer(named: Sequence[str], take: Callable[[], None], key: str) -> None:
         if not named:
             return
         one = len(named) == 1
+        are, them = ("is", "it") if one else ("are", "them")
         st.warning(
             plain(
-                f"The link names {joined(map(repr, named))}, which {'is' if one else 'are'} in none of this"
-                f" app's lists: nothing was read there. Open {'it' if one else 'them'} only if you"
-                " meant to."
+                f"The link names {joined(map(repr, named))}, which {are} in none of this app's lists:"
+                f" nothing was read there. Open {them} only if you meant to."
             )
         )
-        shown = f"{named[0][:_MOST_NAMED]}{'...' * (len(named[0]) > _MOST_NAMED)}"
-        title = f"Open {plain(shown)}" if one else f"Open these {len(named)} paths"
+        short = f"{named[0][:_MOST_NAMED]}{'...' * (len(named[0]) > _MOST_NAMED)}"
+        title = f"Open {plain(short)}" if one else f"Open these {len(named)} paths"
         st.button(title, key=key, icon=":material/folder_open:", on_click=opened)
