@@ -144,9 +144,13 @@ def read_arrays(path: Path, most: int) -> dict[str, np.ndarray]:
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename[:80]} is compressed in a way that numpy has not")
     with archive.open(member) as file:
         header = read_header(file, f"{path}: {member.filename[:80]}")
         # Room is made for what the archive holds, never for what a header announces.
         if header.size != member.file_size:
             raise ValueError(f"{member.filename[:80]} is not as long as its header says")
-        return np.frombuffer(file.read(), header.dtype).reshape(header.shape)
+        # All without a number would unpack up to 2 GiB at once, whatever the archive announces.
+        data = file.read(header.size - header.offset)
+        return np.frombuffer(data, header.dtype).reshape(header.shape)

@@ -7,7 +7,10 @@ import io
 import json
 import os
 import re
+import struct
+import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,7 +139,29 @@ def test_arrays_come_back_as_they_were_saved(tmp_path: Path) -> None:
     assert all(np.array_equal(known[name], arrays[name]) for name in arrays)
 
 
-@pytest.mark.parametrize("change", ["cut", "header", "pickle", "flip", "text", "folder"])
+def test_an_archive_that_unpacks_to_more_than_it_announces_costs_no_more(tmp_path: Path) -> None:
+    path, small = (
+        tmp_path / "a.npz",
+        npy.header_bytes((99_999,), np.dtype(np.uint8)) + bytes(99_999),
+    )
+    large = small + bytes(64 << 20)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", large)
+    content = path.read_bytes()
+    for of in (len, zlib.crc32):
+        content = content.replace(struct.pack("<L", of(large)), struct.pack("<L", of(small)))
+    path.write_bytes(content)
+    tracemalloc.start()
+    known = npy.read_arrays(path, 1 << 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert known["a"].tolist() == [0] * 99_999
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize(
+    "change", ["cut", "header", "pickle", "flip", "text", "folder", "bzip2", "lzma"]
+)
 def test_damaged_arrays_are_refused(change: str, tmp_path: Path) -> None:
     path, whole = tmp_path / "a.npz", npz(a=np.arange(1000))
     if change == "folder":
@@ -146,6 +171,10 @@ def test_damaged_arrays_are_refused(change: str, tmp_path: Path) -> None:
             archive.writestr("a.npy", npy.header_bytes((1 << 50,), np.dtype(np.int64)) + b"1")
     elif change == "pickle":
         np.savez(path, a=np.array([None]))
+    elif change in ("bzip2", "lzma"):
+        way = zipfile.ZIP_LZMA if change == "lzma" else zipfile.ZIP_BZIP2
+        with zipfile.ZipFile(path, "w", way) as archive:
+            archive.writestr("a.npy", npy.header_bytes((9,), np.dtype(np.uint8)) + bytes(9))
     elif change == "flip":
         path.write_bytes(whole[:99] + bytes([whole[99] ^ 255]) + whole[100:])
     else:
