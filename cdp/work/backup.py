@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from cdp import __version__, paths
+from cdp.data.sets import trash_dir
 from cdp.errors import InputError, MissingError
 from cdp.files import atomic
 from cdp.files.reading import MAX_RECORD, parse_object, read_json
@@ -311,14 +312,16 @@ def _unpack(
 
 
 def _say_new_place(new: Path, before: str, now: str) -> None:
-    """Records of runs name networks and sets by their paths, which are other ones now."""
+    """Records of runs, also of those in the trash, name networks and sets by their paths, which are
+    other ones now."""
     if before == now:
         return
-    for path in (new / paths.runs_dir().name).rglob("*.json"):
-        record = read_json(path)
-        moved = _moved(record, before, now)
-        if moved != record:
-            atomic.write_json(path, moved)
+    for store in (paths.runs_dir(), trash_dir()):
+        for path in (new / store.name).rglob("*.json"):
+            record = read_json(path)
+            moved = _moved(record, before, now)
+            if moved != record:
+                atomic.write_json(path, moved)
 
 
 def _moved(value: Any, before: str, now: str) -> Any:

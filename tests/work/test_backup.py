@@ -53,6 +53,9 @@ def store(cdp_home: Path) -> Path:
         writer.write(slice(0, 1), IMAGES[:1], LABELS[:1])
     cache.keep("scores", "x", np.zeros(3))
     (cdp_home / "mlflow").mkdir()
+    deleted = cdp_home / "trash/run-20260101-000000-bbbbbb"
+    deleted.mkdir(parents=True)
+    write_json(deleted / "moved.json", {"from": f"{cdp_home}/sets/.c.partial", "to": "elsewhere"})
     return cdp_home
 
 
@@ -78,9 +81,12 @@ def test_a_store_comes_back_elsewhere_and_what_was_at_work_can_be_gone_on_with(
     gone = {"cache/scores/x.npy", "sets/.b.partial/lock"}
     gone |= {f"runs/{RUN}/{name}" for name in ("process.json", "worker.lock")}
     assert set(before) - set(after) == gone and not set(after) - set(before)
-    moved = f"runs/{RUN}/config.json"
-    assert {name for name in after if after[name] != before[name]} == {moved}
-    assert f"{home}/sets/a" in after[moved].decode()
+    moved = {
+        f"runs/{RUN}/config.json": f"{home}/sets/a",
+        "trash/run-20260101-000000-bbbbbb/moved.json": f"{home}/sets/.c.partial",
+    }
+    assert {name for name in after if after[name] != before[name]} == set(moved)
+    assert all(now in after[name].decode() for name, now in moved.items())
     assert get_run(RUN).state == "interrupted"
     assert open_set("a").card["note"] == "é"
     with SetWriter(paths.sets_dir() / "b", 2, (4, 4, 1), {"seed": 1}) as writer:
