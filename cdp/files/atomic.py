@@ -79,7 +79,7 @@ def _hold(file: IO[bytes]) -> bool:
     return os.path.lexists(file.name)
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """One JSON object, atomically. Raises ValueError for NaN and infinities, which JSON does not
     have."""
     with atomic_file(path) as file:

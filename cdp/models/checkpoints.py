@@ -350,22 +350,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write beside, then rename: the file is the old one or the new one, never half of one."""
-    _write(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
-
-
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """safetensors, atomically."""
     from safetensors.torch import save
 
-    _write(path, save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}))
-
-
-def _write(path: Path, data: bytes) -> None:
+    content = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file:
-        file.write(data)
+        file.write(content)
 
 
 def replaced_folder(target: Path, what: str) -> AbstractContextManager[Path]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cdp import __version__
 from cdp.config.pretrain import EncoderConfig
 from cdp.errors import InputError, MissingError
+from cdp.files.atomic import write_json
 from cdp.files.versions import require_known
 from cdp.models.checkpoints import (
     Match,
@@ -25,7 +26,6 @@ from cdp.models.checkpoints import (
     replaced_folder,
     sha256_of,
     stored_tensors,
-    write_json,
     write_tensors,
 )
 from cdp.paths import ASSETS, encoders_dir, runs_dir

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdp.config.pretrain import PretrainConfig
 from cdp.errors import InputError
+from cdp.files.atomic import write_json
 from cdp.models.checkpoints import (
     Rule,
     is_name,
@@ -28,7 +29,6 @@ from cdp.models.checkpoints import (
     sha256_of,
     tensor_shapes,
     whole,
-    write_json,
 )
 from cdp.models.encoders import CARD, Listed, find_checkpoint, list_checkpoints, read_card
 from cdp.paths import ASSETS, models_dir

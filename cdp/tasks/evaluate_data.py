@@ -17,8 +17,15 @@ from cdp.data.registry import dataset_info, load_split
 from cdp.data.sets import open_set
 from cdp.data.training import nested_subset
 from cdp.errors import InputError, MissingError
-from cdp.models.checkpoints import given_path, is_name, read_json, refuse_pickled, regular_file
-from cdp.models.encoders import CARD, WEIGHTS, fill, match_weights, refuse_pickled_folder
+from cdp.models.checkpoints import given_path, is_name, refuse_pickled, regular_file
+from cdp.models.encoders import (
+    CARD,
+    WEIGHTS,
+    fill,
+    match_weights,
+    read_card,
+    refuse_pickled_folder,
+)
 from cdp.paths import runs_dir
 from cdp.values.evaluation import Model, Which
 from cdp.values.types import DatasetInfo
@@ -148,7 +155,7 @@ def weights_of(model: str, which: str = "best", *, architecture: str = "") -> tu
         ) from error
     if folder:
         refuse_pickled_folder(path)
-        return (Weights("given", regular_file(path / WEIGHTS).resolve(), read_json(path / CARD)),)
+        return (Weights("given", regular_file(path / WEIGHTS).resolve(), read_card(path)),)
     if file:
         refuse_pickled(path)
         if path.suffix != ".safetensors":
@@ -157,9 +164,7 @@ def weights_of(model: str, which: str = "best", *, architecture: str = "") -> tu
                 f" or a folder with {WEIGHTS} and {CARD}"
             )
         described = not architecture and path.name == WEIGHTS and path.with_name(CARD).is_file()
-        return (
-            Weights("given", path.resolve(), read_json(path.with_name(CARD)) if described else {}),
-        )
+        return (Weights("given", path.resolve(), read_card(path.parent) if described else {}),)
     raise MissingError(
         f"model: {model[:200]!r} is not here: give run:ID of a training, a folder with weights and"
         " card, or a .safetensors file"
@@ -181,7 +186,7 @@ def _of_run(run: str, which: str) -> tuple[Weights, ...]:
                 " another training"
             )
         weights.append(
-            Weights(name, regular_file(folder / name / WEIGHTS), read_json(folder / name / CARD))
+            Weights(name, regular_file(folder / name / WEIGHTS), read_card(folder / name))
         )
     return tuple(weights)
 

@@ -18,7 +18,7 @@ from cdp import paths
 from cdp.config.train import TrainConfig
 from cdp.data.npz import write_npz
 from cdp.experiments.files import experiment_of
-from cdp.models.checkpoints import write_json
+from cdp.files.atomic import write_json
 from cdp.ui.experiment.doors import packed
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.linked_paths import texts_in, unasked
