@@ -102,11 +102,13 @@ def _tick(pid: int) -> dict[str, Any]:
 
 
 def environment() -> dict[str, str]:
-    """The environment in which a process of this software finds its code and its home."""
+    """The environment in which a process of this software finds its code and its home, and who asked
+    for it: this process, unless it starts what another one asked for (cdp.work.dispatch)."""
     given = os.environ.get("PYTHONPATH")
     search = os.pathsep.join(part for part in (str(paths.ROOT), given) if part)
     known = {"CDP_HOME": str(paths.home()), "PYTHONPATH": search}
-    return dict(os.environ) | known | {NICENESS: str(os.getpriority(os.PRIO_PROCESS, 0))}
+    asked_by = {NICENESS: str(os.getpriority(os.PRIO_PROCESS, 0))}
+    return asked_by | dict(os.environ) | known
 
 
 LAUNCHERS: dict[str, Launcher] = {LOCAL: Local()}

@@ -85,7 +85,7 @@ def give_way() -> None:
     has one of its own so that it outlives the app: there the niceness of the whole session is set
     as well."""
     own = queue.niceness()
-    asked_by = int(os.environ.get(NICENESS) or own)
+    asked_by = int(os.environ.pop(NICENESS, "") or own)  # what this one asks for is its own
     os.nice(max(0, asked_by + BACKGROUND - own))
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # no autogroups here, or not ours to set

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -9,7 +10,7 @@ import shutil
 import signal
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from cdp.files.atomic import write_json
 from cdp.files.reading import read_json
 from cdp.work import dispatch, queue, slots
 from cdp.work.launch import launch, resume, stop
-from cdp.work.launchers import LAUNCHERS, NICENESS, Local, signature
+from cdp.work.launchers import LAUNCHERS, NICENESS, Local, environment, signature
 from cdp.work.queue import ensure_dispatcher
 from cdp.work.records import STOP, active_runs, get_run
 from cdp.work.registry import TASKS
@@ -67,10 +68,11 @@ def dispatcher() -> psutil.Process:
 def gone(process: psutil.Process) -> bool:
     """Whether it ends within a moment."""
     end = time.monotonic() + 15
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
     return True
 
 
@@ -204,10 +206,19 @@ def test_a_run_waits_with_the_environment_of_who_asked_which_only_they_can_read(
     device: FileLock, unattended: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STUB_ERROR", "bug")
+    monkeypatch.setenv(NICENESS, "3")
     run_id = begin("night")
     path = queue.queue_dir() / f"{run_id}.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     monkeypatch.delenv("STUB_ERROR")
+    monkeypatch.delenv(NICENESS)
+    started, asked_by = LAUNCHERS["local"].start, []
+
+    def start(folder: Path, command: Sequence[str]) -> dict[str, object]:
+        asked_by.append(environment()[NICENESS])
+        return started(folder, command)
+
+    monkeypatch.setattr(LAUNCHERS["local"], "start", start)
     device.release()
     before, here = dict(os.environ), Path.cwd()
     try:
@@ -216,6 +227,7 @@ def test_a_run_waits_with_the_environment_of_who_asked_which_only_they_can_read(
         os.environ.clear()
         os.environ.update(before)
         os.chdir(here)
+    assert asked_by == ["3"], "and not the dispatcher's"
     assert not path.exists(), "it may hold passwords"
     assert until(run_id, lambda run: run.over).state == "failed"
 
@@ -334,6 +346,7 @@ def test_a_run_gives_way_to_who_asked_for_it_and_not_to_who_started_it(
     for asked_by in ("0", "7", "10", None):
         monkeypatch.setenv(NICENESS, asked_by or "")
         slots.give_way()
+        assert NICENESS not in os.environ, "what it asks for itself has its own"
     assert steps == [0, 5, 8, 5]
 
 
