@@ -287,7 +287,8 @@ def buttons(run: Run, saved: str, *, removable: bool = True) -> None:
         st.button(label, key=key, on_click=act, args=(action,), help=help, **more)
 
     if not run.over:
-        if any(ticket.skips for ticket in launch.tickets() if ticket.id == run.id):
+        waiting = launch.tickets() if run.state == "queued" else []
+        if any(ticket.skips for ticket in waiting if ticket.id == run.id):
             press("Bring forward", partial(launch.bring_forward, run.id), "Before all that wait.")
         kept = f"Keeps the last {saved}; the run can be resumed."
         press("Stop", partial(launch.stop, run.id), kept, disabled=run.state == "stopping")
