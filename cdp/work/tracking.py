@@ -35,7 +35,7 @@ from cdp.files.atomic import write_json
 from cdp.files.reading import read_json
 from cdp.paths import shareable
 from cdp.work.journal import JOURNAL, Follower, Point
-from cdp.work.records import CONFIG, STATUS, Run, get_run, run_folders
+from cdp.work.records import CONFIG, Run, get_run, run_folders
 from cdp.work.tracking_store import EXPERIMENTS, Busy, Store
 
 if TYPE_CHECKING:
@@ -220,12 +220,8 @@ def _unsent() -> list[Path]:
 
 
 def _ending(run: Run) -> RunEnding:
-    """How a run ended that did not send it itself: what its status file says, for an interrupted
-    one when it was last alive."""
-    status = read_json(run.folder / STATUS) or {}
-    times = (status.get("ended"), status.get("updated"), time.time())
-    when = next(value for value in times if isinstance(value, int | float))
-    return RunEnding(run.state, run.error, run.result, when)
+    """How a run ended that did not send it itself, an interrupted one when it was last alive."""
+    return RunEnding(run.state, run.error, run.result, run.ended or time.time())
 
 
 class Mirror:
