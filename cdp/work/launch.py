@@ -433,17 +433,22 @@ def tickets() -> list[RunTicket]:
     """Those of the background runs that are not over: those at work, then those that wait, in the
     order of their turns."""
     line: list[RunTicket] = []
-    taking: list[
-        RunTicket
-    ] = []  # what works or waits on the device, as an experiment itself does not
+    taking: list[RunTicket] = []
     for run in active_runs():
-        task = TASKS.get(run.kind)
-        waits = run.state == "queued" and (task is None or task.slot)
+        task, takes = TASKS.get(run.kind), _takes_turn(run)
+        waits = run.state == "queued" and takes
         ticket = RunTicket(run, task.title if task else run.kind, before(taking) if waits else None)
         ticket.ahead = waits and any(other.state == "queued" for other in taking)
         line.append(ticket)
-        taking += [ticket] if task is None or task.slot else []
+        taking += [ticket] if takes else []
     return line
+
+
+def _takes_turn(run: Run) -> bool:
+    """Whether it works or waits on the device, as an experiment itself does not, and a run of a kind
+    that a newer version has may."""
+    task = TASKS.get(run.kind)
+    return task is None or task.slot
 
 
 def waits_for(run_id: str) -> str | None:
@@ -453,7 +458,7 @@ def waits_for(run_id: str) -> str | None:
 
 def would_wait_for() -> str | None:
     """What a run that is started now will wait for, in words; None where it begins at once."""
-    taking = [ticket for ticket in tickets() if TASKS[ticket.run.kind].slot]
+    taking = [ticket for ticket in tickets() if _takes_turn(ticket.run)]
     with contextlib.suppress(InputError):  # a wrong number of slots is said where a run begins
         return before(taking) if len(taking) >= slot_count() else None
     return None

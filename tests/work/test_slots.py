@@ -12,9 +12,11 @@ import pytest
 from filelock import FileLock
 
 from cdp.errors import InputError
+from cdp.files.atomic import write_json
 from cdp.paths import ROOT
 from cdp.work import slots
 from cdp.work.launch import bring_forward, launch, tickets, waits_for, would_wait_for
+from cdp.work.launchers import signature
 from cdp.work.records import get_run
 from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, CONFIG, journal, until
@@ -171,3 +173,12 @@ def test_a_run_brought_forward_starts_before_those_that_waited_longer(
     assert sorted(runs, key=lambda run_id: began[run_id]) == [runs[2], runs[0], runs[1]]
     with pytest.raises(InputError, match="only a run that waits"):
         bring_forward(runs[0])
+
+
+def test_work_of_a_kind_that_a_newer_version_has_is_waited_for(cdp_home: Path) -> None:
+    folder = cdp_home / "runs" / "20260101-000000-abcdef"
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", {"kind": "later", "name": "night", "config": {}})
+    write_json(folder / "status.json", {"state": "running"})
+    write_json(folder / "process.json", signature(os.getpid()))
+    assert "night" in (would_wait_for() or "")
