@@ -4,8 +4,8 @@ Chromium, see tests/browser.py).
 Starts the app with an empty CDP_HOME, generates and saves two sets as a person would, and takes
 every page in the light and the dark theme at 1280 and at 390 pixels. PNGs are reduced to 128
 colours, which keeps each well under 200 KB. ``--only experiment`` takes the pictures of experiments
-alone, ``--only tour`` records the film of the README, ``--home FOLDER`` keeps what was computed for
-the next time.
+alone, ``--only study`` that of the finding on Home, ``--only tour`` records the film of the README,
+``--home FOLDER`` keeps what was computed for the next time.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ train: {preset: quick, steps: 80, attack_steps: 2}
 evaluate: {attack: quick, count: 300}
 objective: [robust, clean]
 """
+PARTS = ("pages", "experiment", "study", "tour")
 EVALUATION = ("--attack", "pgd", "--steps", "20", "--restarts", "2", "--count", "400", "--json")
 
 
@@ -64,7 +65,7 @@ def main() -> int:
     )
     parser.add_argument(
         "--only",
-        choices=("pages", "experiment", "tour"),
+        choices=PARTS,
         help="a part of the pictures (default: all)",
     )
     parser.add_argument(
@@ -77,6 +78,7 @@ def main() -> int:
             "no browser: run python -m tests.browser, or set CHROME to a Chromium", file=sys.stderr
         )
         return 1
+    parts = [given.only] if given.only else PARTS
     given.out.mkdir(parents=True, exist_ok=True)
     kept = contextlib.nullcontext(given.home) if given.home else tempfile.TemporaryDirectory()
     with (
@@ -85,13 +87,13 @@ def main() -> int:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=executable, args=list(LAUNCH_ARGS))
-        if given.only != "experiment":
+        if "pages" in parts or "tour" in parts:
             _make_sets(browser, server)
             trained = _train(browser, server)
             evaluated = _evaluate(server)
-        if given.only != "pages":
+        if "experiment" in parts or "tour" in parts:
             experiment = _experiment(server, Path(folder))
-        if given.only in (None, "tour"):
+        if "tour" in parts:
             record(
                 browser,
                 server,
@@ -101,14 +103,16 @@ def main() -> int:
                 evaluated=evaluated[0],
                 experiment=experiment,
             )
-        for theme in THEMES if given.only != "tour" else ():
+        for theme in THEMES:
             context = browser.new_context(
                 color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900}
             )
             context.set_default_timeout(SLOW_MS)
-            if given.only != "experiment":
+            if "study" in parts:
+                _shoot_study(context, server, theme, given.out)
+            if "pages" in parts:
                 _shoot_theme(context, server, theme, given.out, trained, evaluated)
-            if given.only != "pages":
+            if "experiment" in parts:
                 _shoot_experiment(context, server, theme, given.out, experiment)
             context.close()
         browser.close()
@@ -186,6 +190,17 @@ def _shoot_experiment(
     ):
         _open_settled(page, server, path)
         _shoot(page, f"{name}-{theme}", out)
+
+
+def _shoot_study(context: BrowserContext, server: Server, theme: str, out: Path) -> None:
+    """The finding on Home, which is the study's main figure."""
+    page = context.new_page()
+    open_page(page, server, "/")
+    finding = page.locator(".st-key-home_answer")
+    expect(finding.locator(".cdp-chart .main-svg").first).to_be_visible(timeout=SLOW_MS)
+    page.wait_for_timeout(SETTLE_MS)
+    (out / f"study-{theme}.png").write_bytes(_small(finding.screenshot()))
+    page.close()
 
 
 def _shoot_theme(
