@@ -17,6 +17,7 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.values.evaluation import OUTCOMES, REPORT, outcomes_bytes
 from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
+from tests.ui.compare_runs import training
 from tests.ui.evaluate_app import ROBUST, has, knob, page, quick, trained
 from tests.ui.pages import address, ran, texts
 
@@ -241,3 +242,20 @@ def test_many_are_filtered_and_paged() -> None:
     )
     assert "No match" in texts(app)
     assert has(app, "model")
+
+
+def test_a_long_list_folds_the_seeds_of_a_model_and_says_what_they_reach_together() -> None:
+    for arm, beta in (("a", 6.0), ("b", 12.0), ("c", 24.0), ("d", 3.0)):
+        for seed in range(2):
+            training(f"{arm}-s{seed}", seed=seed, beta=beta)
+            found = report(
+                400, robust=0.6 + 0.01 * seed, run=f"{arm}-s{seed}", name=f"{arm}-s{seed}"
+            )
+            write_evaluation(f"e-{arm}-s{seed}", found, created=1.0 + seed)
+    write_evaluation("gone", report(400, robust=0.5, run="removed"), created=9.0)
+    app = page()
+    folds = [fold.label.replace("\\", "") for fold in app.expander if "seeds" in fold.label]
+    assert [label.partition(" · ")[2] for label in folds] == [
+        "2 seeds · 60.5 % (54.1 to 66.9) withstand"
+    ] * 4
+    assert "50.0 % (45.1 to 54.9) withstand" in texts(app)

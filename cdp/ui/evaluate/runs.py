@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import PurePath
+from functools import lru_cache, partial
+from pathlib import Path, PurePath
 from typing import Any
 
 import streamlit as st
 
+from cdp import paths
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.titles import TITLES
 from cdp.errors import CdpError
@@ -152,10 +153,16 @@ def seeds_of(run: Run) -> str:
     if not isinstance(config, EvaluateConfig) or not config.model.startswith(RUN):
         return run.id
     try:
-        training = get_run(config.model.removeprefix(RUN))
-    except CdpError:
+        group = _group_of_training(config.model.removeprefix(RUN), paths.runs_dir())
+    except CdpError:  # removed since
         return run.id
-    return f"{group_of(training)} {config.model_dump_json(exclude={'model'})}"
+    return f"{group} {config.model_dump_json(exclude={'model'})}"
+
+
+@lru_cache(maxsize=4096)
+def _group_of_training(run_id: str, _runs: Path) -> str:
+    """A list asks for hundreds of them, and the settings of a run never change."""
+    return group_of(get_run(run_id))
 
 
 def _most_robust(run: Run) -> float:
