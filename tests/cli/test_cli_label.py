@@ -130,7 +130,7 @@ def test_a_record_keeps_all_it_had_and_says_the_labels() -> None:
 def test_damaged_labels_are_said_and_hide_no_run() -> None:
     (paths.runs_dir() / "2026-0" / "labels.json").write_text("{")
     assert "2026-0" in listed()
-    assert "labels.json is damaged" in cdp("show", "2026-0")
+    assert "labels.damaged.json" in cdp("show", "2026-0")
 
 
 def test_the_two_commands_for_tags_tell_themselves_apart() -> None:

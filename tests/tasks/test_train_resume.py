@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from cdp import paths
 from cdp.errors import Cancelled, InputError
-from cdp.models import checkpoints as files
+from cdp.files import atomic as files
 from cdp.values.types import EpochMetrics
 from tests.tasks.training_world import Told, config, figures, make_sets, same, states
 
@@ -59,7 +60,9 @@ def test_killed_before_the_checkpoint_an_epoch_is_done_again(tmp_path: Path) -> 
     told = Told(on_epoch=kill)
     with pytest.raises(_Killed):
         told.run(config(), tmp_path / "killed")
-    (tmp_path / "killed" / ".best.0123abcd.partial").mkdir()
+    old = tmp_path / "killed" / ".best.0123abcd.partial"
+    old.mkdir()
+    os.utime(old, (1e9, 1e9))  # of an earlier version, which held no lock: left alone for a day
     again = Told()
     assert same(again.run(config(), tmp_path / "killed"), expected)
     assert again.resumed == [1]
