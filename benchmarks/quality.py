@@ -26,7 +26,8 @@ from cdp.data.registry import load_split
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import CdpError, InputError, MissingError
-from cdp.models.checkpoints import read_json, write_json
+from cdp.files.atomic import write_json
+from cdp.models.checkpoints import read_json
 from cdp.paths import home
 from cdp.tasks.generate import generate_set
 from cdp.tasks.judge import judged, load_judge

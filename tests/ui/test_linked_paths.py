@@ -60,6 +60,7 @@ def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     image = np.zeros((8, 28, 28, 1), np.uint8)
     write_npz(folder / "data.npz", image, np.arange(8) % 2)
+    (folder / "model").mkdir()
     write_json(folder / "model" / "card.json", {"name": "model"})
     (folder / "model" / "model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
     (folder / "set").mkdir()

@@ -92,8 +92,12 @@ def serve(path: Path) -> None:
             if sys.stdin in ready:
                 return
             asked, _ = door.accept()
-            with asked, asked.makefile() as lines:
-                request = json.loads(lines.readline())
+            # Who asked may be killed at any moment.
+            with asked, asked.makefile() as lines, contextlib.suppress(ConnectionError):
+                line = lines.readline()
+                if not line.endswith("\n"):
+                    continue
+                request = json.loads(line)
                 pid = os.fork()
                 if not pid:
                     door.close()
