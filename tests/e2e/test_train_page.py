@@ -53,6 +53,8 @@ def open_link(page: Page, server: Server, address: str) -> None:
     """A link that names a path, and the button that opens it where no run was started with it."""
     open_page(page, server, address)
     asked = page.get_by_role("button", name="Open /")
+    read = page.get_by_text("3 classes, 12 x 12, grey")
+    expect(asked.or_(read).first).to_be_visible(timeout=SLOW_MS)
     if asked.count():
         expect(train_button(page)).to_be_disabled()
         asked.click()
@@ -104,7 +106,7 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
     fresh: Server, page: Page, context: BrowserContext, data: Path
 ) -> None:
     open_link(page, fresh, link(data))
-    expect(page.get_by_text("3 classes, 12 x 12, grey")).to_be_visible()
+    expect(page.get_by_text("3 classes, 12 x 12, grey")).to_be_visible(timeout=SLOW_MS)
     # A data set of one's own has no conventional budget, so the button waits for one.
     expect(page.get_by_text(re.compile("no conventional linf budget"))).to_be_visible(
         timeout=SLOW_MS
