@@ -27,7 +27,7 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.files.atomic import write_json
-from cdp.models.checkpoints import read_json
+from cdp.models.checkpoints import require_json
 from cdp.paths import home
 from cdp.tasks.generate import generate_set
 from cdp.tasks.judge import judged, load_judge
@@ -135,7 +135,7 @@ def put_on_card(result: results.Result, folder: Path) -> None:
         "sampler": rounded["settings"]["config"]["sampler"],
         "taken": rounded["machine"]["taken"],
     }
-    card = read_json(model.folder / "card.json")
+    card = require_json(model.folder / "card.json")
     write_json(model.folder / "card.json", card | {"quality": how | {"figures": figures}})
 
 

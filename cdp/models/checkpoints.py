@@ -59,8 +59,9 @@ def regular_file(path: Path) -> Path:
     return path
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of sane size. NaN and infinities are refused."""
+def require_json(path: Path) -> dict[str, Any]:
+    """A JSON object of sane size. Raises MissingError where there is no file, InputError where there
+    is no such object in it, or NaN and infinities."""
     missing, remedy = "copy the complete folder again", "replace it by the original file"
     return read_object(path, missing=missing, remedy=remedy, most=MAX_JSON)
 

@@ -20,10 +20,10 @@ from cdp.models.checkpoints import (
     Match,
     is_name,
     match_tensors,
-    read_json,
     read_tensors,
     refuse_pickled,
     replaced_folder,
+    require_json,
     sha256_of,
     stored_tensors,
     write_tensors,
@@ -124,7 +124,7 @@ def list_checkpoints(root: Path) -> list[Listed]:
 
 def read_card(folder: Path) -> dict[str, Any]:
     """What a network's folder says of itself. Raises MissingError or InputError."""
-    card = read_json(folder / CARD)
+    card = require_json(folder / CARD)
     require_known(folder / CARD, card.get("format"), FORMAT)
     return card
 

@@ -23,9 +23,9 @@ from cdp.models.checkpoints import (
     number,
     one_of,
     or_null,
-    read_json,
     read_tensors,
     replaced_folder,
+    require_json,
     sha256_of,
     tensor_shapes,
     whole,
@@ -158,7 +158,7 @@ def _roots() -> list[Path]:
 
 
 def _check_index(path: Path) -> None:
-    index = read_json(path)
+    index = require_json(path)
     kind = index.get("_class_name")
     if kind not in PIPELINES:
         raise InputError(
@@ -333,7 +333,7 @@ _SCHEDULER: dict[str, Rule] = {
 
 def _checked(path: Path, rules: Mapping[str, Rule]) -> dict[str, Any]:
     """The known settings of a file; others are diffusers' bookkeeping and are left out."""
-    data = read_json(path)
+    data = require_json(path)
     for name, (holds, wanted) in rules.items():
         if name in data and not holds(data[name]):
             raise InputError(

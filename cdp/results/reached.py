@@ -13,7 +13,7 @@ from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
 from cdp.files.reading import read_tail
-from cdp.models.checkpoints import read_json
+from cdp.models.checkpoints import require_json
 from cdp.values.types import NEVER_ROBUST
 from cdp.work.journal import JOURNAL, Point, is_whole, points_of, read_journal, unreadable
 from cdp.work.records import Run
@@ -164,7 +164,7 @@ def best_card(folder: Path) -> dict[str, Any]:
     """The card of the best weights of the training in ``folder``; {} before its first validation,
     and where it is damaged."""
     try:
-        return read_json(folder / BEST_CARD)
+        return require_json(folder / BEST_CARD)
     except InputError:
         return {}
 

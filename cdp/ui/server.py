@@ -42,19 +42,19 @@ token in that address.{wrong}</p>
 def chosen_token(environment: Mapping[str, str]) -> str:
     """The token of this start: a new one for "random", the text itself for any other, "" for none.
     Raises SystemExit, with the remedy, for one that can be guessed, or that no cookie can hold."""
-    given = environment.get(TOKEN, "").strip()
-    if given.lower() in NO_TOKEN:
+    token = environment.get(TOKEN, "").strip()
+    if token.lower() in NO_TOKEN:
         return ""
-    if given.lower() in RANDOM:
+    if token.lower() in RANDOM:
         return secrets.token_urlsafe(32)
-    if len(given) < LEAST:
+    if len(token) < LEAST:
         raise SystemExit(
-            f"{TOKEN} has {len(given)} letters, which can be guessed: set it to random, or to"
+            f"{TOKEN} has {len(token)} letters, which can be guessed: set it to random, or to"
             f" {LEAST} letters or more"
         )
-    if not given.isascii():
+    if not token.isascii():
         raise SystemExit(f"{TOKEN} has letters beyond ASCII: set it to random, or leave them out")
-    return given
+    return token
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,10 @@ class _Guard:
         cookie = f"cdp_token_{(request.scope.get('server') or ('', 0))[1]}"
         if self._is_token(request.cookies.get(cookie, "")):
             return None
-        given = request.query_params.get(_PARAM, "")
-        if self._is_token(given) and request.scope.get("method") == "GET":
+        offered = request.query_params.get(_PARAM, "")
+        if self._is_token(offered) and request.scope.get("method") == "GET":
             return self._let_in(request, cookie)
-        wrong = " <strong>That was not it.</strong>" if given else ""
+        wrong = " <strong>That was not it.</strong>" if offered else ""
         return HTMLResponse(_PAGE.format(wrong=wrong), 401, {"Cache-Control": "no-store"})
 
     def _is_token(self, text: str) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from cdp.errors import InputError
 from cdp.files import npy
 from cdp.files.atomic import atomic_file, remove_folder, require_same, sweep, write_json
-from cdp.models.checkpoints import read_json, write_tensors
+from cdp.models.checkpoints import require_json, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ class Checkpoint:
         path, now = folder / record, json.loads(json.dumps(begun_with))
         self.begun = path.exists()
         if self.begun:
-            require_same(upgrade(read_json(path)), now, what=what, remedy=remedy)
+            require_same(upgrade(require_json(path)), now, what=what, remedy=remedy)
         else:
             folder.mkdir(parents=True, exist_ok=True)
             write_json(path, now)
@@ -99,7 +99,7 @@ class Checkpoint:
     def part(self, name: str) -> Any:
         """A finished part, JSON; None where it is not finished or damaged."""
         try:
-            return read_json(self.folder / f"{name}.json")["part"]
+            return require_json(self.folder / f"{name}.json")["part"]
         except (InputError, KeyError):
             return None
 

@@ -89,7 +89,7 @@ def advance() -> tuple[int, int]:
             elif _begin(run, start):
                 loading += 1
                 started += 1
-        return started, max((s.slots for s in waiting), default=len(unsettled) and 1)
+        return started, max((s.slots for s in waiting), default=1 if unsettled else 0)
 
 
 def _begin(run: Run, start: queue.Start) -> bool:

@@ -325,9 +325,9 @@ def start_process(folder: Path, command: Sequence[str], launcher: str = LOCAL) -
 def _slots(command: Sequence[str]) -> int:
     """Of how many slots what the command starts may take one; 0 where it says itself that this is
     no number."""
-    given = [number for word, number in itertools.pairwise(command) if word == "--slots"]
+    option = [number for word, number in itertools.pairwise(command) if word == "--slots"]
     try:
-        return int(given[-1]) if given else slot_count()
+        return int(option[-1]) if option else slot_count()
     except (InputError, ValueError):
         return 0
 

@@ -153,7 +153,7 @@ def listed() -> list[Past]:
 
 def _past(job_id: str, head: dict[str, Any]) -> Past:
     state: State = "done" if head["state"] == "done" else "cancelled"
-    made = float(head["made"])
-    if not 0 <= made < LATEST:
+    created = float(head["made"])
+    if not 0 <= created < LATEST:
         raise ValueError("made is no time")
-    return Past(job_id, unflatten(head["config"]), state, made)
+    return Past(job_id, unflatten(head["config"]), state, created)

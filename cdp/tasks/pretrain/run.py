@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.errors import InputError
 from cdp.files.atomic import move_folder, remove_folder
-from cdp.models.checkpoints import read_json, training_folder
+from cdp.models.checkpoints import require_json, training_folder
 from cdp.models.encoders import encoder_folder
 from cdp.models.pipelines import model_folder
 from cdp.tasks.pretrain.shared import settings_of
@@ -184,7 +184,7 @@ def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path, not
     """Move the checkpoint of this run's own unfinished training into ``target``."""
     folder = training_folder(_folder(config))
     try:
-        begun_with = settings_of(read_json(folder / "config.json"))
+        begun_with = settings_of(require_json(folder / "config.json"))
         own = begun_with == settings_of(config.model_dump(mode="json"))
     except InputError:
         return
