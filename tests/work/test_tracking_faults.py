@@ -118,8 +118,11 @@ def test_a_run_that_was_deleted_here_does_not_run_for_ever_in_mlflow(mirror_home
         wait_for(each, step=1)
     (mirror_home / "trash").mkdir()
     run.folder.rename(mirror_home / "trash" / run.id)
-    living_worker = make_run(mirror_home, "20260102-000000-worker")
-    mirror_whole(living_worker)
+    # Whoever ends next has two seconds for it; on a busy machine it is left to the one after.
+    for number in range(5):
+        mirror_whole(make_run(mirror_home, f"20260102-00000{number}-worker"))
+        if mirrored(run).info.status == "KILLED":
+            break
     assert mirrored(run).info.status == "KILLED"
 
 
