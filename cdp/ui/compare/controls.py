@@ -22,7 +22,7 @@ from cdp.ui.compare.state import (
     plain_columns,
 )
 from cdp.ui.kit.runlist import act
-from cdp.ui.kit.widgets import pick
+from cdp.ui.kit.widgets import pick, reported
 from cdp.ui.kit.words import plain, sentence_of, split_tags
 from cdp.values.naming import told_apart
 from cdp.values.text import counted
@@ -96,9 +96,9 @@ def _bound(
     name: str, state: ComparisonPage, put: Callable[[Any], object] | None = None
 ) -> dict[str, Any]:
     """Key and callback that bring a control's value into ``state``."""
-    key = f"compare_{name}_{state.turn}"
-    take = put or partial(state.put, name)
-    return {"key": key, "on_change": lambda: take(st.session_state[key])}
+    shown = getattr(state, name)
+    read = type(shown)  # Streamlit gives a list for what is kept as a tuple
+    return reported(f"compare_{name}_{state.turn}", shown, put or partial(state.put, name), read)
 
 
 def _group_titles() -> dict[str, str]:
@@ -159,10 +159,9 @@ def chooser(state: ComparisonPage, rows: Sequence[Row], listed: Sequence[Row]) -
 
 def _joined(state: ComparisonPage) -> None:
     """Whether seeds are joined, and a chosen run brings its own."""
-    key = f"compare_groups_{state.turn}"
 
-    def changed() -> None:
-        state.groups = st.session_state[key]
+    def put(groups: bool) -> None:
+        state.groups = groups
         if state.drawn:
             state.mean = state.groups  # the curves are drawn as the arms are
             state.turn += 1
@@ -170,8 +169,7 @@ def _joined(state: ComparisonPage) -> None:
     st.toggle(
         "Whole seed groups",
         state.groups,
-        key=key,
-        on_change=changed,
+        **reported(f"compare_groups_{state.turn}", state.groups, put),
         help="A chosen run brings its other seeds as one arm, with mean and interval.",
     )
 
@@ -190,8 +188,7 @@ def _list(state: ComparisonPage, here: Mapping[str, Row], listed: Sequence[Row])
         ids,
         list(state.chosen),
         format_func=names.__getitem__,
-        key=key,
-        on_change=lambda: state.choose(st.session_state[key]),
+        **reported(key, list(state.chosen), state.choose),
         placeholder="tick runs in the table, or type a name here",
     )
 

@@ -27,7 +27,7 @@ from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.frame import refused
 from cdp.ui.kit.runlist import WORDS
 from cdp.ui.kit.settings import Settings
-from cdp.ui.kit.widgets import bound, name_or_path
+from cdp.ui.kit.widgets import bound, name_or_path, reported
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted, exact_text, range_text, share_text, threat_text
 from cdp.values.types import DatasetInfo
@@ -350,16 +350,15 @@ def _more(settings: EvaluationPage, models: Mapping[str, str]) -> None:
         return
     key = f"evaluate_more_{model}_{len(settings.more)}"
 
-    def chosen() -> None:
-        settings.more = tuple(st.session_state[key])
+    def put(more: tuple[str, ...]) -> None:
+        settings.more = more
 
     st.multiselect(
         "Further trainings",
         others,
         list(settings.more),
-        key=key,
+        **reported(key, settings.more, put, tuple),
         format_func=lambda name: models[name],
-        on_change=chosen,
         placeholder="none",
         help="Each is evaluated with the same settings, in a run of its own.",
     )

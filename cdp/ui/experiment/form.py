@@ -33,6 +33,7 @@ from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.linked_paths import UNDECIDED
 from cdp.ui.kit.markup import joined, tag
+from cdp.ui.kit.widgets import reported
 from cdp.ui.kit.words import plain, sentence_of
 from cdp.values.text import counted
 from cdp.values.text import joined as joined_names
@@ -59,36 +60,30 @@ def draw_form(state: ExperimentPage) -> None:
 
 
 def _doors(state: ExperimentPage) -> None:
-    key = state.key("door")
-
-    def chosen() -> None:
-        state.choose_door(st.session_state[key])
-
+    door = door_of(state.config)
     with st.container(key="experiment_doors"):
         st.radio(
             "What do you want to know?",
             list(DOORS),
-            list(DOORS).index(door_of(state.config)),
+            list(DOORS).index(door),
             format_func=lambda door: DOORS[door][0],
             captions=[about for _, about in DOORS.values()],
             horizontal=True,
-            key=key,
-            on_change=chosen,
+            **reported(state.key("door"), door, state.choose_door),
         )
 
 
 def _box(
-    state: ExperimentPage, name: str, put: Callable[[Any], ExperimentConfig]
+    state: ExperimentPage, name: str, shown: Any, put: Callable[[Any], ExperimentConfig]
 ) -> dict[str, Any]:
-    """Key and callback of a control. put: the experiment with its value."""
-    key = state.key(name)
+    """Key and callback of a control. shown: what it is drawn with; put: the experiment with its
+    value."""
 
-    def moved() -> None:
-        value = st.session_state[key]
+    def moved(value: Any) -> None:
         if value is not None:
             state.change(lambda: put(value))
 
-    return {"key": key, "on_change": moved}
+    return reported(state.key(name), shown, moved)
 
 
 def _fields(state: ExperimentPage) -> None:
@@ -103,7 +98,7 @@ def _fields(state: ExperimentPage) -> None:
             config.name,
             max_chars=100,
             placeholder="experiment",
-            **_box(state, "name", lambda value: _named(state, value)),
+            **_box(state, "name", config.name, lambda value: _named(state, value)),
         )
         choices = read_choices()
         datasets = [*choices.builtin, *choices.imported]
@@ -114,7 +109,7 @@ def _fields(state: ExperimentPage) -> None:
             datasets,
             datasets.index(config.dataset),
             format_func=lambda n: choices.builtin[n].title if n in choices.builtin else n,
-            **_box(state, "dataset", put("dataset")),
+            **_box(state, "dataset", config.dataset, put("dataset")),
         )
         if door == GRID:
             for name, title in _FACTORS.items():
@@ -124,51 +119,65 @@ def _fields(state: ExperimentPage) -> None:
             for name, title in _FACTORS.items():
                 if name in config.search:
                     _range(state, name, title)
+            trials = min(60, max(4, config.trials))
             st.slider(
                 "Settings to try",
                 4,
                 60,
-                min(60, max(4, config.trials)),
-                **_box(state, "trials", put("trials")),
+                trials,
+                **_box(state, "trials", trials, put("trials")),
             )
-        first, second = st.columns(2, gap="small")
-        with first:
-            st.number_input(
-                "Real images",
-                0,
-                10_000_000,
-                config.real or 0,
-                500,
-                **_box(state, "real", lambda v: changed(state.config, {"real": v or None})),
-                help="Every arm trains on the same ones, another draw for each seed. 0 takes all.",
-            )
-        with second:
-            count = count_of(config)
-            if count is not None:
-                st.number_input(
-                    "Synthetic images",
-                    1,
-                    1_000_000,
-                    count,
-                    500,
-                    help="Of each arm and seed; the arm with more real images gets as many of those.",
-                    **_box(state, "count", lambda v: with_count(state.config, v)),
-                )
-        st.slider(
-            "Seeds",
-            1,
-            max(12, len(config.seeds)),
-            len(config.seeds),
-            help="A seed draws real images, noise and training together, so arms are compared in"
-            " pairs. More can be added afterwards.",
-            **_box(
-                state,
-                "seeds",
-                lambda v: changed(state.config, {"seeds": list(range(min(v, MAX_SEEDS)))}),
-            ),
-        )
+        _images(state)
+        _seeds(state)
         _training(state)
         _evaluation(state)
+
+
+def _images(state: ExperimentPage) -> None:
+    config = state.config
+    first, second = st.columns(2, gap="small")
+
+    def with_real(number: int) -> ExperimentConfig:
+        return changed(state.config, {"real": number or None})
+
+    with first:
+        st.number_input(
+            "Real images",
+            0,
+            10_000_000,
+            config.real or 0,
+            500,
+            **_box(state, "real", config.real or 0, with_real),
+            help="Every arm trains on the same ones, another draw for each seed. 0 takes all.",
+        )
+    with second:
+        count = count_of(config)
+        if count is not None:
+            st.number_input(
+                "Synthetic images",
+                1,
+                1_000_000,
+                count,
+                500,
+                help="Of each arm and seed; the arm with more real images gets as many of those.",
+                **_box(state, "count", count, lambda v: with_count(state.config, v)),
+            )
+
+
+def _seeds(state: ExperimentPage) -> None:
+    def with_seeds(number: int) -> ExperimentConfig:
+        return changed(state.config, {"seeds": list(range(min(number, MAX_SEEDS)))})
+
+    config = state.config
+    st.slider(
+        "Seeds",
+        1,
+        max(12, len(config.seeds)),
+        len(config.seeds),
+        help="A seed draws real images, noise and training together, so arms are compared in"
+        " pairs. More can be added afterwards.",
+        **_box(state, "seeds", len(config.seeds), with_seeds),
+    )
 
 
 def _named(state: ExperimentPage, text: str) -> ExperimentConfig:
@@ -187,7 +196,7 @@ def _values(state: ExperimentPage, name: str, title: str) -> None:
         f"{value:g}" if isinstance(value, float) else str(value)
         for value in state.config.grid[name]
     )
-    st.text_input(f"{title}, values", shown, max_chars=400, **_box(state, name, put))
+    st.text_input(f"{title}, values", shown, max_chars=400, **_box(state, name, shown, put))
 
 
 def _range(state: ExperimentPage, name: str, title: str) -> None:
@@ -213,7 +222,7 @@ def _range(state: ExperimentPage, name: str, title: str) -> None:
                 value,
                 None,
                 "%g",
-                **_box(state, f"{name}_{end}", partial(put, end)),
+                **_box(state, f"{name}_{end}", value, partial(put, end)),
             )
 
 
@@ -248,18 +257,19 @@ def _training(state: ExperimentPage) -> None:
             list(presets),
             list(presets).index(preset),
             format_func=presets.__getitem__,
-            **_box(state, "preset", with_preset),
+            **_box(state, "preset", preset, with_preset),
         )
     with second:
-        steps = train.get("steps") or _steps_of(preset).get("steps")
+        given = train.get("steps") or _steps_of(preset).get("steps")
+        steps = given if isinstance(given, int) else 2000
         st.number_input(
             "Optimiser steps",
             1,
             10_000_000,
-            steps if isinstance(steps, int) else 2000,
+            steps,
             100,
             help="The same for all arms, so that they are compared at equal compute.",
-            **_box(state, "steps", with_steps),
+            **_box(state, "steps", steps, with_steps),
         )
 
 
@@ -284,20 +294,21 @@ def _evaluation(state: ExperimentPage) -> None:
             list(titles),
             list(titles).index(suite),
             format_func=titles.__getitem__,
-            **_box(state, "attack", partial(put, "attack")),
+            **_box(state, "attack", suite, partial(put, "attack")),
         )
     with second:
         most = SUITES[suite].most if suite in SUITES else None
         usual = EvaluateConfig().count or 10_000
         count = given.get("count", min(usual, most or usual))
+        images = count if isinstance(count, int) else 10_000
         st.number_input(
             "Test images",
             1,
             10_000_000,
-            count if isinstance(count, int) else 10_000,
+            images,
             500,
             help="The same for all arms and seeds.",
-            **_box(state, "test_images", partial(put, "count")),
+            **_box(state, "test_images", images, partial(put, "count")),
         )
 
 

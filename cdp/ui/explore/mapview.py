@@ -24,6 +24,7 @@ from cdp.ui.explore.keep import take
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.images import difference, showable, sprite
 from cdp.ui.kit.tables import numbers
+from cdp.ui.kit.widgets import reported
 from cdp.ui.kit.words import plain
 from cdp.values.types import NO_LABEL, Embedding
 
@@ -99,16 +100,17 @@ def _toolbar(points: Embedding, scores: PointScores | None, settings: Explored) 
     # Scores come later than the points, and with them what a link may ask for.
     key = f"explore_colour_{settings.turn}_{len(options)}"
 
-    def chosen() -> None:
-        settings.colour = "" if st.session_state[key] == CLASS else st.session_state[key]
+    shown = settings.colour if settings.colour in options else CLASS
+
+    def chosen(name: str) -> None:
+        settings.colour = "" if name == CLASS else name
 
     colour = st.selectbox(
         "Colour by",
         options,
-        options.index(settings.colour) if settings.colour in options else 0,
+        options.index(shown),
         format_func=lambda name: titles.get(name, name),
-        key=key,
-        on_change=chosen,
+        **reported(key, shown, chosen),
         width=260,
     )
     if len(points.names) > 1 and points.coordinates.shape[1] == 2:
@@ -174,16 +176,16 @@ def _of_classes(points: Embedding, key: str, settings: Explored) -> np.ndarray:
     options = np.unique(points.label).tolist()
     place = f"f_classes_{key}_{settings.turn}"
 
-    def keep() -> None:
-        settings.only = tuple(map(points.class_name, st.session_state[place]))
+    def keep(values: list[int]) -> None:
+        settings.only = tuple(map(points.class_name, values))
 
+    shown = [value for value in options if points.class_name(value) in settings.only]
     chosen = st.multiselect(
         "Classes",
         options,
-        [value for value in options if points.class_name(value) in settings.only],
-        key=place,
+        shown,
         format_func=points.class_name,
-        on_change=keep,
+        **reported(place, shown, keep),
         placeholder="all",
     )
     return np.isin(points.label, chosen or options)

@@ -21,7 +21,7 @@ from cdp.config.presets import Preset
 from cdp.ui.kit.address import Param, linked
 from cdp.ui.kit.frame import steady
 from cdp.ui.kit.settings import CUSTOM, S, Settings, from_link, to_link
-from cdp.ui.kit.widgets import control, span
+from cdp.ui.kit.widgets import control, reported, span
 from cdp.ui.kit.words import plain
 from cdp.values.text import listed
 
@@ -260,16 +260,15 @@ class Drawing(Generic[S]):
         # Which preset this is follows from all other controls, so its key does too.
         key = f"{form.prefix}_preset_{current}_{settings.turn}"
 
-        def chosen() -> None:
-            if st.session_state[key] in form.presets:
-                settings.apply_preset(st.session_state[key])
+        def chosen(name: str) -> None:
+            if name in form.presets:
+                settings.apply_preset(name)
 
         st.selectbox(
             "Preset",
             names,
             names.index(current),
-            key=key,
-            on_change=chosen,
+            **reported(key, current, chosen),
             format_func=lambda name: form.presets[name].title if name in form.presets else "Custom",
             help=help,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from math import floor, log10
 from typing import Any
 
@@ -44,11 +45,42 @@ def control(field: Field, settings: Settings[Any], *, empty: str = "", ratio: bo
 
 
 def bound(
-    field: Field, settings: Settings[Any], read: Callable[[Any], Any] = lambda value: value
+    field: Field,
+    settings: Settings[Any],
+    read: Callable[[Any], Any] = lambda value: value,
+    *,
+    shown: Any = None,
 ) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``settings``."""
-    key = settings.key(field.name)
-    return {"key": key, "on_change": lambda: settings.put(field.name, read(st.session_state[key]))}
+    """Key and callback that bring a control's value into ``settings``. shown: what it is drawn
+    with, where that is not the setting's own value."""
+    name = field.name
+    value = settings.flat[name] if shown is None else shown
+    return reported(settings.key(name), value, partial(settings.put, name), read)
+
+
+def reported(
+    key: str,
+    shown: Any,
+    put: Callable[[Any], object],
+    read: Callable[[Any], Any] = lambda value: value,
+) -> dict[str, Any]:
+    """Key and callback of a control. shown: the value that it is drawn with; put: takes another
+    one; read: makes a value of what the control holds.
+
+    A value that it showed or reported last is no choice. Streamlit calls the callback of a control
+    with it where a button has set the settings anew, which gives the control another key, while a
+    message of the browser still told the state under the old one.
+    """
+    last = shown
+
+    def changed() -> None:
+        nonlocal last
+        value = read(st.session_state[key])
+        if value != last:
+            last = value
+            put(value)
+
+    return {"key": key, "on_change": changed}
 
 
 def choice(
@@ -90,11 +122,7 @@ def pick(
     """One of some values, in a list or, with ``row``, side by side; none is chosen where ``value``
     is none of them. titles: how each is written; put: takes another one; more: for the control."""
     options = list(titles)
-
-    def changed() -> None:
-        put(st.session_state[key])
-
-    more |= {"key": key, "on_change": changed}
+    more |= reported(key, value if value in titles else None, put)
     more["format_func"] = lambda option: titles.get(option, str(option))
     if row:
         st.segmented_control(label, options, default=value, required=True, **more)
@@ -138,15 +166,16 @@ def several(
 ) -> None:
     """Any of ``options``, up to as many as the setting takes, in the order of choosing. title: how
     an option is written; read: makes the value of those chosen."""
+    shown = [name for name in settings.flat[field.name] if name in options]
     st.multiselect(
         field.heading,
         options,
-        [name for name in settings.flat[field.name] if name in options],
+        shown,
         max_selections=field.most,
         format_func=title,
         help=field.tooltip,
         placeholder=placeholder,
-        **bound(field, settings, read),
+        **bound(field, settings, read, shown=read(shown)),
     )
 
 
@@ -181,15 +210,14 @@ def rungs(field: Field, include: float, most: float | None = None) -> list[Any]:
 def span(name: str, low: Field, high: Field, settings: Settings[Any]) -> None:
     """A slider with two ends, for two settings that are one range to a person; the heading is the
     name."""
-    key = settings.key(name)
 
-    def moved() -> None:
-        for part, value in zip((low, high), st.session_state[key], strict=True):
-            settings.put(part.name, value)
+    def put(ends: tuple[float, float]) -> None:
+        for part, end in zip((low, high), ends, strict=True):
+            settings.put(part.name, end)
 
     label, about = f"{name.capitalize()} ({low.unit})", f"{high.tooltip}\n\n{low.tooltip}"
     value = settings.flat[low.name], settings.flat[high.name]
-    more: dict[str, Any] = {"step": 0.01, "key": key, "on_change": moved, "help": about}
+    more = reported(settings.key(name), value, put) | {"step": 0.01, "help": about}
     st.slider(label, low.low, high.high, value, **more)
 
 
@@ -206,7 +234,13 @@ def number_of(field: Field, settings: Settings[Any]) -> None:
         low = low + 0.01 if field.low_open else low
         value = max(low, min(value, high))
         st.slider(
-            field.heading, low, high, value, 0.01, help=field.tooltip, **bound(field, settings)
+            field.heading,
+            low,
+            high,
+            value,
+            0.01,
+            help=field.tooltip,
+            **bound(field, settings, shown=value),
         )
     else:
         st.number_input(
@@ -269,14 +303,14 @@ def _typed(
 ) -> None:
     """A box for a text. read: its value, and why there is none: what cannot be used stands with its
     reason and changes nothing. stays: the value as people read it."""
-    key = settings.key(field.name)
 
-    def changed() -> None:
-        value, wrong = read(st.session_state[key] or "")
+    def typed(text: str) -> None:
+        value, wrong = read(text)
         if not wrong:
             (put or settings.put)(field.name, value)
 
-    more |= {"key": key, "on_change": changed, "help": field.tooltip}
+    more |= reported(settings.key(field.name), shown, typed, lambda text: text or "")
+    more["help"] = field.tooltip
     if wrong := read(st.text_input(field.heading, shown, **more) or "")[1]:
         st.error(plain(sentence_of(f"{wrong}, so {stays} stays")))
 

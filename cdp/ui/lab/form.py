@@ -19,7 +19,7 @@ from cdp.ui.kit.address import Param, any_text
 from cdp.ui.kit.choices import ClassifierChoice
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.settings import Settings
-from cdp.ui.kit.widgets import choice, pick
+from cdp.ui.kit.widgets import choice, pick, reported
 from cdp.ui.lab.result import thumbnail
 from cdp.ui.lab.upload import upload
 from cdp.values.types import DatasetInfo, Split
@@ -230,19 +230,18 @@ def _norm(settings: Lab) -> None:
 
 def _image(settings: Lab, split: Split) -> None:
     """A test image, or one of a person's own."""
-    key = settings.key("source")
+    source = OWN if settings.uploading else TEST
 
-    def chosen() -> None:
-        settings.uploading = st.session_state[key] == OWN
+    def chosen(source: str) -> None:
+        settings.uploading = source == OWN
         settings.put("image", "")
 
     st.segmented_control(
         "Image",
         [TEST, OWN],
-        default=OWN if settings.uploading else TEST,
+        default=source,
         required=True,
-        key=key,
-        on_change=chosen,
+        **reported(settings.key("source"), source, chosen),
         width="stretch",
     )
     if not settings.uploading:
@@ -260,9 +259,9 @@ def _test_image(settings: Lab, split: Split) -> None:
     picture, words = st.columns([2, 3], vertical_alignment="center", gap="small")
     picture.html(thumbnail(np.asarray(split.image[row]), f"Test image {row}: {name}"))
 
-    def typed() -> None:
-        if st.session_state[key] is not None:
-            settings.put("row", int(st.session_state[key]))
+    def typed(given: int | None) -> None:
+        if given is not None:
+            settings.put("row", given)
 
     with words:
         st.number_input(
@@ -271,8 +270,7 @@ def _test_image(settings: Lab, split: Split) -> None:
             len(split) - 1,
             row,
             step=1,
-            key=key,
-            on_change=typed,
+            **reported(key, row, typed),
             help="Of the test images, counted from 0.",
         )
         st.text(name)

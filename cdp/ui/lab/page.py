@@ -88,12 +88,12 @@ def _budget(settings: Lab, largest: float) -> None:
     # The same options as long as the control is the same one.
     options = {*budgets(largest), *([start] if start is not None and start <= largest else [])}
     value = rounded(largest / REACH) if value is None else value
-    control: dict[str, Any] = bound(field, settings)
+    shown = min(options, key=lambda option: abs(option - value))
     st.select_slider(
         f"{field.label} ({NORMS[settings.flat['norm']]}, {field.unit})",
         sorted(options),
-        min(options, key=lambda option: abs(option - value)),
+        shown,
         format_func=lambda v: f"{v:.4g}",
         help=field.tooltip,
-        **control,
+        **bound(field, settings, shown=shown),
     )

@@ -3,7 +3,7 @@ model's map."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from cdp.ui.components.chart import chart
 from cdp.ui.kit.ask import Waiting, take_back
 from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.tables import numbers
+from cdp.ui.kit.widgets import reported
 from cdp.ui.kit.words import plain
 from cdp.ui.theory.form import Theory
 from cdp.ui.theory.page import map_figure
@@ -89,14 +90,11 @@ def _choose(settings: Theory, choices: Choices) -> tuple[str, str]:
     encoders, sets = choices.eyes([name]), list(choices.explorable)
     encoder = settings.encoder or encoders[0]
 
-    def put(name: str, key: str) -> Callable[[], None]:
-        def chosen() -> None:
-            setattr(settings, name, st.session_state[key])
-            settings.notes = []
-            if name == "chosen" and settings.encoder not in choices.eyes([settings.chosen]):
-                settings.encoder = ""
-
-        return chosen
+    def put(attribute: str, chosen: str) -> None:
+        setattr(settings, attribute, chosen)
+        settings.notes = []
+        if attribute == "chosen" and settings.encoder not in choices.eyes([chosen]):
+            settings.encoder = ""
 
     left, right = st.columns(2, gap="small")
     key = f"theory_set_{settings.turn}"
@@ -104,8 +102,7 @@ def _choose(settings: Theory, choices: Choices) -> tuple[str, str]:
         "Sample set",
         sets,
         sets.index(name),
-        key=key,
-        on_change=put("chosen", key),
+        **reported(key, name, partial(put, "chosen")),
         format_func=lambda item: item if item in choices.sets else f"{item} (real)",
         help="A saved set, or a real split.",
     )
@@ -114,8 +111,7 @@ def _choose(settings: Theory, choices: Choices) -> tuple[str, str]:
         "Encoder",
         encoders,
         encoders.index(encoder),
-        key=key,
-        on_change=put("encoder", key),
+        **reported(key, encoder, partial(put, "encoder")),
         format_func=lambda item: choices.titles.get(item, item),
         help="In whose features separation and angle are measured. The judge never guides.",
     )

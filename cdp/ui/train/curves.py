@@ -3,7 +3,7 @@ pointer outlast every new epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from cdp.ui.components.chart import load_plotly, pack, packed_chart
 from cdp.ui.kit.frame import found
 from cdp.ui.kit.runlist import moving
 from cdp.ui.kit.tables import numbers
-from cdp.ui.kit.widgets import pick
+from cdp.ui.kit.widgets import pick, reported
 from cdp.ui.kit.words import plain
 from cdp.ui.train.look import CurveLook
 from cdp.work.records import Run, get_run
@@ -73,13 +73,15 @@ def controls(settings: CurveLook, turn: int, *, seeds: bool) -> None:
     ) -> None:
         """Any of ``titles``; all of the curves are the usual, which is left empty."""
 
-        def changed() -> None:
-            chosen = tuple(option for option in titles if option in st.session_state[key(name)])
+        def keep(chosen: tuple[str, ...]) -> None:
             usual = name == "curves" and len(chosen) == len(titles)
             setattr(settings, name, () if usual else chosen)
 
-        more |= {"default": value, "format_func": titles.__getitem__}
-        more |= {"key": key(name), "on_change": changed, "selection_mode": "multi"}
+        def in_order(chosen: Collection[str]) -> tuple[str, ...]:
+            return tuple(option for option in titles if option in chosen)
+
+        more |= {"default": value, "format_func": titles.__getitem__, "selection_mode": "multi"}
+        more |= reported(key(name), in_order(value), keep, in_order)
         st.pills(label, list(titles), **more)
 
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_curves_controls"):
@@ -96,8 +98,7 @@ def controls(settings: CurveLook, turn: int, *, seeds: bool) -> None:
             st.toggle(
                 "Mean over seeds",
                 look.mean,
-                key=key("mean"),
-                on_change=lambda: setattr(settings, "mean", st.session_state[key("mean")]),
+                **reported(key("mean"), look.mean, put("mean")),
                 help="Joins runs that differ in their seed only: their mean and its 95 % interval.",
             )
         with st.popover("View", width="content"):

@@ -22,7 +22,7 @@ from cdp.ui.kit.command import command_fold, config_download
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.settings import Settings
-from cdp.ui.kit.widgets import name_or_path, optional_number, several
+from cdp.ui.kit.widgets import name_or_path, optional_number, reported, several
 from cdp.ui.kit.words import plain
 from cdp.ui.train.estimate import known_epoch
 from cdp.ui.train.look import CURVE_PARAMS, CurveLook
@@ -276,34 +276,28 @@ def ceilings(flat: Mapping[str, Any], counts: Sequence[int]) -> list[str]:
 
 
 def _seeds(settings: Training) -> None:
-    key = settings.key("seeds")
-
-    def counted() -> None:
-        settings.seeds = int(st.session_state[key] or 1)
+    def put(seeds: int) -> None:
+        settings.seeds = seeds
 
     st.number_input(
         "Seeds at once",
         1,
         MOST_SEEDS,
         settings.seeds,
-        key=key,
-        on_change=counted,
+        **reported(settings.key("seeds"), settings.seeds, put, lambda given: int(given or 1)),
         help="One run a seed: seed, seed + 1, and so on. The curves show their mean and band.",
     )
 
 
 def _name(settings: Training) -> None:
-    key = settings.key("name")
-
-    def named() -> None:
-        settings.name = (st.session_state[key] or "").strip()
+    def put(name: str) -> None:
+        settings.name = name
 
     config = settings.config_or_none()
     st.text_input(
         "Name",
         settings.name,
-        key=key,
-        on_change=named,
+        **reported(settings.key("name"), settings.name, put, lambda text: (text or "").strip()),
         max_chars=80,
         placeholder=automatic_name(config) if config else "",
         help="Of the run, with a number where it is taken. Several seeds add -s0, -s1 and so on.",

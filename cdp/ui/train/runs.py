@@ -18,6 +18,7 @@ from cdp.results.signs import run_signs
 from cdp.statistics.significance import mean_interval
 from cdp.ui.kit.markup import Html, joined, mark, row
 from cdp.ui.kit.runlist import RunList, differing, run_bar, run_list, state_line
+from cdp.ui.kit.widgets import reported
 from cdp.ui.kit.words import plain
 from cdp.ui.train.form import MOST_WATCHED, Training
 from cdp.values.naming import common_name
@@ -54,15 +55,14 @@ def _tick_all(group: Sequence[Run], settings: Training, watched: Sequence[str]) 
     all_on = set(own) <= set(watched)
     key = f"watch-group-{own[0]}-{len(own)}-{all_on}"
 
-    def ticked() -> None:
+    def ticked(on: bool) -> None:
         others = [other for other in watched if other not in own]
-        settings.watch([*others, *own] if st.session_state[key] else others)
+        settings.watch([*others, *own] if on else others)
 
     st.checkbox(
         f"Watch all seeds of {plain(common_name([run.name for run in group]))}",
         all_on,
-        key=key,
-        on_change=ticked,
+        **reported(key, all_on, ticked),
         label_visibility="collapsed",
     )
 
@@ -77,18 +77,17 @@ def robust_together(group: Sequence[Run]) -> str:
 
 def _tick(run: Run, settings: Training, watched: Sequence[str]) -> None:
     """Whether the curves show this run."""
-    key = f"watch-{run.id}-{run.id in watched}"
+    on = run.id in watched
 
-    def ticked() -> None:
+    def ticked(on: bool) -> None:
         others = [other for other in watched if other != run.id]
-        settings.watch([*others, run.id] if st.session_state[key] else others)
+        settings.watch([*others, run.id] if on else others)
 
-    full = len(watched) >= MOST_WATCHED and run.id not in watched
+    full = len(watched) >= MOST_WATCHED and not on
     st.checkbox(
         f"Watch {plain(run.name)}",
-        run.id in watched,
-        key=key,
-        on_change=ticked,
+        on,
+        **reported(f"watch-{run.id}-{on}", on, ticked),
         label_visibility="collapsed",
         disabled=full,
         help=f"At most {MOST_WATCHED} runs at a time." if full else None,
