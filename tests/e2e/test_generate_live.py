@@ -35,7 +35,7 @@ LONG = "/generate?count=16&batch=16&steps=600"
 def done(fresh: Server, context: BrowserContext) -> Iterator[Page]:
     """A tab in which one small generation has run, watched from its start."""
     page = context.new_page()
-    open_page(page, fresh, "/generate?count=20&batch=20&steps=16&seed=3")
+    open_page(page, fresh, "/generate?count=20&batch=20&steps=48&seed=3")
     watch_canvases(page)
     generate(page)
     wait_done(page)
