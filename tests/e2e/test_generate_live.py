@@ -83,7 +83,7 @@ def test_a_saved_set_is_found_in_the_gallery_with_its_images_and_settings(
     expect(page.get_by_role("button", name="row 19")).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("link", name="Use these settings").click()
     expect(generate_button(page)).to_be_visible(timeout=SLOW_MS)
-    assert (url_value(page, "steps"), url_value(page, "seed")) == ("16", "3")
+    assert (url_value(page, "steps"), url_value(page, "seed")) == ("48", "3")
 
 
 def test_a_sheet_dropped_on_the_page_restores_its_settings_and_another_image_none(
@@ -104,7 +104,7 @@ def test_a_sheet_dropped_on_the_page_restores_its_settings_and_another_image_non
     box.set_input_files(sheet)
     expect(page.get_by_text("Settings restored from sheet.png")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("3")
-    page.wait_for_url(re.compile("steps=16"))
+    page.wait_for_url(re.compile("steps=48"))
 
 
 def test_moving_the_strength_slider_is_kept_in_the_address_and_survives_a_reload(
