@@ -10,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from cdp.figures.comparison import settled
 from cdp.figures.frame import (
     Heading,
     Row,
@@ -29,7 +30,7 @@ from cdp.figures.frame import (
 )
 from cdp.figures.palette import GRID, INK, Sign, faint, role_sign
 from cdp.values.experiment import SHARES, ArmResult, ExperimentResult
-from cdp.values.text import counted, share_with_bounds
+from cdp.values.text import counted, joined, share_with_bounds
 from cdp.values.types import Interval, Role
 
 FIGURES: Mapping[str, str] = {
@@ -112,7 +113,7 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
     low, high, banded = _room(result, on, figure)
     spread = "band: 95 % interval" if banded else "small: seeds"
     note = f"mean over seeds; {spread}; level lines: arms without this setting"
-    finding = _moves(on, x, figure)
+    finding = _beside_control(on, x, figure, result) or _moves(on, x, figure)
     drawn = panel(finding, note, panel_px=330, left_px=56, key=f"dose-{figure}", legend=True)
     signs = arm_signs(result)
     for value, arms in sorted(groups.items(), key=lambda group: str(group[0])):
@@ -139,6 +140,29 @@ def dose_response(result: ExperimentResult, figure: str) -> go.Figure:
     _setting_axis(drawn, short(x), tried)
     axis(drawn, "yaxis", unit_of(figure), range=[low, high], nticks=7)
     return drawn
+
+
+def _beside_control(on: Sequence[ArmResult], x: str, figure: str, result: ExperimentResult) -> str:
+    """Which values of a setting lie above or below the control by their own test, adjusted for as
+    many as there are; "" where none does, or where this figure is not what was tested."""
+    alone = len({arm.settings[x] for arm in on}) == len(on)
+    if not alone or figure != result.objective[0]:
+        return ""
+    sides: dict[str, list[str]] = {"above": [], "below": []}
+    for arm in sorted(on, key=lambda arm: arm.settings[x]):
+        if (test := arm.difference) and test.difference and settled(test):
+            side = "above" if test.difference.value > 0 else "below"
+            sides[side].append(f"{arm.settings[x]:g}")
+    found = [
+        f"{joined(values)} {'lies' if len(values) == 1 else 'lie'} {side} {result.control}"
+        for side, values in sides.items()
+        if values
+    ]
+    if not found:
+        return ""
+    every = sum(map(len, sides.values())) == len(on)
+    rest = "" if every else "; no other can be told from it"
+    return f"{FIGURES[figure]}: {short(x)} {', '.join(found)}{rest}"
 
 
 def _moves(on: Sequence[ArmResult], x: str, figure: str) -> str:

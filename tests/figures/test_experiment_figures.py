@@ -20,6 +20,7 @@ from cdp.figures.experiment import (
     pareto_front,
 )
 from cdp.reports.experiment import experiment_html
+from cdp.values.comparison import Difference
 from cdp.values.experiment import ArmResult, CellState, ExperimentResult, Proxy
 from cdp.values.types import Interval
 from tests.figures.arms import HOSTILE, plain
@@ -70,6 +71,33 @@ def test_a_line_for_each_temperature_over_strength_and_level_lines_for_the_other
     bands = [trace for trace in drawn.data if trace.fill == "toself"]
     assert [max(band.y) for band in bands] == pytest.approx([50.1, 50.5])
     assert drawn.layout.xaxis.type == "log"
+
+
+def test_the_finding_names_the_values_whose_own_test_tells_them_from_the_control() -> None:
+    def against(name: str, robust: float, strength: float, p: float) -> ArmResult:
+        gap = Interval(robust - 0.6, robust - 0.62, robust - 0.58, 5)
+        method = "paired t, 5 shared seeds"
+        tested = Difference("robust", "unguided", name, gap, p, p, method, 5, None, "so")
+        return replace(arm(name, robust, strength=strength), difference=tested)
+
+    arms = [
+        against("a", 0.62, 0.1, 0.0),
+        against("b", 0.63, 0.2, 0.01),
+        against("c", 0.59, 0.4, 0.3),
+        against("d", 0.57, 0.8, 0.04),
+    ]
+    found = result(arm("unguided", 0.6, preset="unguided"), *arms)
+    assert plain(dose_response(found, "robust")).startswith(
+        "Robust accuracy: strength 0.1 and 0.2 lie above unguided, 0.8 lies below unguided;"
+        " no other can be told from it"
+    )
+    one = result(arm("unguided", 0.6, preset="unguided"), arms[1], arms[3])
+    assert "no other" not in plain(dose_response(one, "robust"))
+    none = result(
+        arm("unguided", 0.6, preset="unguided"), arms[2], replace(arms[0], difference=None)
+    )
+    assert "means lie within" in plain(dose_response(none, "robust"))
+    assert "lie above" not in plain(dose_response(found, "frechet"))
 
 
 def test_without_a_numeric_setting_every_arm_is_a_point_with_its_interval_and_seeds() -> None:
