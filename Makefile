@@ -26,7 +26,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=.
 UNIT    := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore=tests/e2e
 BROWSER := $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
 
-.PHONY: help app test test-pythons lock licences sbom unit browser lint format bench quality study study-quick coverage clean
+.PHONY: help app test test-pythons lock licences sbom unit browser lint format bench quality soak study study-quick coverage clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 3
@@ -71,6 +71,11 @@ bench: $(DEV)
 
 quality: $(RUNTIME)
 	$(BIN)/python -m benchmarks.quality
+
+# Half an hour: eight tabs at work while processes are killed, the disk fills, the MLflow store is locked and the clock steps.
+soak: $(DEV)
+	$(TEST_ENV) $(BIN)/python -m tests.browser
+	$(BIN)/python -m benchmarks.soak
 
 study: $(RUNTIME)
 	$(BIN)/python -m scripts.study

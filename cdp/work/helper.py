@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from cdp.config.knobs import parse
+from cdp.errors import CdpError
 from cdp.work.cost import known_rates, learn_rates
 from cdp.work.failures import sentence
 from cdp.work.launchers import environment
@@ -220,6 +221,9 @@ def answer(
         task = tasks[name]
         result = task.do(parse(task.config, settings), session)
         return {"result": None if task.encode is None else task.encode(result)}
+    except CdpError as error:  # foreseen: the sentence says it all
+        logger.warning("task %s: %s", name, error)
+        return {"error": sentence(error)}
     except Exception as error:  # the process outlives every failure, and the asker is told
         logger.exception("task %s failed", name)
         return {"error": sentence(error)}

@@ -1,0 +1,1 @@
+"""Half an hour of eight people at work while everything goes wrong: ``python -m benchmarks.soak``."""
