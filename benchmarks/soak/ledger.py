@@ -38,7 +38,7 @@ def _print_of_run(run: Run) -> str:
 @dataclass
 class Ledger:
     """sets, finished: digest of every set and finished run, by name and id; promised: sets that a
-    page said were saved; asked: runs that a person stopped; seen: every run there was."""
+    page said were saved; seen: every run there was."""
 
     home: Path
     sets: dict[str, str] = field(default_factory=dict)
@@ -73,8 +73,10 @@ class Ledger:
         ]
         for run_id, known in self.finished.items():
             run = runs.get(run_id)
-            if run is None or run.state != "finished" or _print_of_run(run) != known:
-                lines.append(f"run {run_id} was finished and is {run.state if run else 'gone'}")
+            if run and run.state != "finished":
+                lines.append(f"run {run_id} was finished and is {run.state}")
+            elif run and _print_of_run(run) != known:
+                lines.append(f"run {run_id} has another result")
         lines += [f"run {run_id} is gone" for run_id in sorted(self.seen - set(runs))]
         return lines
 
