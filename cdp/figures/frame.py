@@ -10,6 +10,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+# Whole before any figure is made: plotly takes the pandas that another thread is still loading, and
+# dies of what that lacks.
+import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 
 from cdp.figures.palette import CLEAR, GRID, INK, Sign
