@@ -195,3 +195,12 @@ def test_the_worker_ends_with_its_parent_in_the_middle_of_a_task(cdp_home: Path)
     parent.kill()
     parent.wait()
     assert not psutil.wait_procs([worker], timeout=10)[1]
+
+
+def test_a_worker_whose_asker_is_gone_ends_without_a_word(cdp_home: Path) -> None:
+    program = (
+        "import os; from cdp.work.helper import _say; there, here = os.pipe(); os.close(there);"
+        " _say(os.fdopen(here, 'w'), {}); print('goes on')"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=ROOT)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
