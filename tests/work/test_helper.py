@@ -105,10 +105,10 @@ def test_cancel_ends_what_runs_at_once_and_withdraws_what_waits(helper: Helper) 
 def test_time_left_follows_from_what_the_same_work_took_before(helper: Helper) -> None:
     first = helper.ask("sleep", {"seconds": 0.4}, kind="umap", size=100)
     assert first.expected is None
-    done(first)
+    most = done(first).spent
     second = helper.ask("sleep", {"seconds": 0.41}, kind="umap", size=200)
     other = helper.ask("sleep", {"seconds": 0.42}, kind="pca", size=200)
-    assert second.expected == pytest.approx(2 * first.spent, rel=0.2)  # known a moment earlier
+    assert second.expected is not None and 0.8 <= second.expected <= 2 * most
     assert other.expected is None
 
 
