@@ -10,12 +10,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import settings
 
 from cdp.errors import InputError
 from cdp.work.launchers import LAUNCHERS, Local, process_of
 from cdp.work.queue import queue_dir
 from tests.browser import find_browser
 from tests.work.forks import Forked
+
+# How long an example takes says more of what else the machine does.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True)

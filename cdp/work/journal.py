@@ -21,6 +21,7 @@ from cdp.errors import CdpError
 from cdp.files.atomic import atomic_file
 from cdp.files.reading import open_regular, read_bytes, reason_of
 from cdp.files.versions import require_known
+from cdp.values.text import counted
 
 JOURNAL = "metrics.jsonl"
 FORMAT = 1
@@ -156,13 +157,14 @@ def read_journal(path: Path) -> list[Point]:
 @dataclass
 class Follower:
     """A journal as somebody watches it: ``points`` is all of it as of the last ``update``.
-    problem: why it cannot be read, "" where it can."""
+    problem: why it cannot be read, or what of it, "" where all can."""
 
     path: Path
     points: list[Point] = field(default_factory=list)
     problem: str = ""
     _offset: int = 0
     _last: bytes = b""
+    _damaged: int = 0
     _seen: tuple[int, int, int] | None = None
 
     def update(self) -> bool:
@@ -190,14 +192,21 @@ class Follower:
             self._forget()
         whole = content[len(self._last) : content.rfind(b"\n") + 1]
         if whole:
-            self.points.extend(points_of(whole))
+            new = points_of(whole)
+            self.points.extend(new)
+            self._damaged += len(whole.splitlines()) - whole.count(_HEAD) - len(new)
             self._offset += len(whole)
             self._last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
+        if self._damaged and not self.problem:
+            lines = counted(self._damaged, "damaged line")
+            self.problem = (
+                f"{lines} of {self.path.name} {'is' if self._damaged == 1 else 'are'} left out"
+            )
         self._seen = seen
         return bool(whole) or self.points is not points or self.problem != problem
 
     def _forget(self) -> None:
-        self.points, self._offset, self._last = [], 0, b""
+        self.points, self._offset, self._last, self._damaged = [], 0, b"", 0
 
     def _unread(self) -> bytes:
         """From the line that was read last on."""

@@ -159,6 +159,11 @@ def test_a_damaged_line_is_left_out_and_hurts_no_other(path: Path, line: str) ->
     journal = Journal(path)
     journal.append(2, {"a": 2.0})
     assert plain(read_journal(path)) == [(1, {"a": 1.0}), (2, {"a": 2.0})]
+    follower = Follower(path)
+    assert follower.update() and plain(follower.points) == plain(read_journal(path))
+    assert follower.problem == f"1 damaged line of {path.name} is left out"
+    journal.append(3, {"a": 3.0})
+    assert follower.update() and "1 damaged line" in follower.problem
 
 
 def test_a_kill_at_any_moment_loses_at_most_the_point_being_written(path: Path) -> None:
