@@ -40,7 +40,8 @@ APP_LIVES_FROM = 0.5
 followed over one life."""
 WARM = 0.15
 """Share of the time that this life takes to load what there is; memory is compared after it."""
-DRAIN_SECONDS = 900.0
+DRAIN_SECONDS = 3600.0
+"""For what was interrupted to be resumed and end, also beside other work."""
 
 
 @dataclass
@@ -106,9 +107,8 @@ async def _soak(watch: Watch, breaking: faults.Faults, seconds: float) -> None:
 
 
 def _drain(seconds: float) -> None:
-    """Until no run waits or moves; interrupted ones are resumed, twice if need be."""
-    end = time.monotonic() + seconds
-    rounds = 3
+    """Until no run waits or moves; what was interrupted is resumed, at most three times over."""
+    end, rounds = time.monotonic() + seconds, 3
     while time.monotonic() < end:
         if any(run.state in ("queued", "running", "stopping") for run in list_runs()):
             time.sleep(2)
@@ -169,7 +169,7 @@ def soak(minutes: float, seed: int, log: Path) -> tuple[list[Figure], list[str]]
 def _wrong(watch: Watch) -> dict[str, list[str]]:
     """What should not be, by kind."""
     log = watch.app.log.read_text(errors="replace")
-    tracebacks = [part[-600:] for part in log.split("Traceback (most recent call last)")[1:]]
+    tracebacks = [part[:2000] for part in log.split("Traceback (most recent call last)")[1:]]
     return {
         "server errors": [*watch.crowd.exceptions, *tracebacks],
         "lost or changed results": watch.crowd.ledger.lost(),

@@ -199,7 +199,8 @@ def _groups(
     reached = {run.id: reached_of(run) for run in runs}
     numbers, unread = numbers_of(runs, reached)
     if config.stage == "evaluate":
-        numbers = _by_one_evaluation(trained.values(), numbers)
+        asked = {state.evaluate for state in states.values()}
+        numbers = _by_one_evaluation(trained.values(), numbers, asked)
         runs = [run for run in runs if numbers[run.id]]
     by_id = {run.id: run for run in runs}
     spent = {
@@ -222,20 +223,26 @@ def _groups(
 
 
 def _by_one_evaluation(
-    trained: Collection[str], numbers: Mapping[str, Numbers]
+    trained: Collection[str], numbers: Mapping[str, Numbers], asked: Collection[str]
 ) -> dict[str, Numbers]:
-    """Of each training the number of the evaluation that most cells have, of several the strongest:
-    while a stronger attack is at work, all are compared by the one before. trained: run ids, one a
-    cell."""
+    """Of each training the number of the evaluation that most cells have, of several the one that
+    this experiment asked for, else the strongest: while a stronger attack is at work, all are
+    compared by the one before. None is stronger than what was asked for: what somebody else had of
+    the same trainings is no result of this experiment. trained: run ids, one a cell; asked: of
+    evaluations."""
     having: dict[Setting, list[Number]] = {}
     for run_id in trained:
         for setting, number in numbers.get(run_id, {}).items():
             if number.evaluation:
                 having.setdefault(setting, []).append(number)
+    own = {s for s, of in having.items() if any(n.evaluation in asked for n in of)}
+    most = max((setting.strength for setting in own), default=None)
+    if most is not None:
+        having = {s: of for s, of in having.items() if s.strength <= most}
 
     def rank(setting: Setting) -> tuple[object, ...]:
         newest = max(number.created for number in having[setting])
-        return len(having[setting]), *setting.strength, newest, str(setting)
+        return len(having[setting]), setting in own, *setting.strength, newest, str(setting)
 
     chosen = max(having, key=rank, default=None)
     return {

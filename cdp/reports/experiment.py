@@ -9,14 +9,13 @@ from cdp import __version__
 from cdp.figures.experiment import (
     FIGURES,
     arm_points,
-    arm_rows,
-    cell_rows,
     dose_response,
     factors,
     heat_map,
     measured,
     pareto_front,
 )
+from cdp.figures.experiment_tables import arm_rows, cell_rows
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html
 from cdp.values.experiment import ExperimentResult
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import threading
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnected
 from streamlit import cli_util, config
 from streamlit.web.server import server_util
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
@@ -108,7 +109,9 @@ class _Guard:
             return
         refusal = self._refusal(HTTPConnection(scope))
         if refusal is None:
-            await self.app(scope, receive, send)
+            # Streamlit takes a connection that is gone for one that it has to close.
+            with suppress(WebSocketDisconnected):
+                await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})  # before it is accepted: HTTP 403
         else:

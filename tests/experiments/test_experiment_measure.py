@@ -14,7 +14,7 @@ from cdp.experiments.cells import read_cells, write_cells
 from cdp.experiments.plan import ALONE
 from cdp.experiments.results import _first_pair
 from cdp.work import launch
-from cdp.work.records import get_run
+from cdp.work.records import Run, get_run
 from cdp.work.registry import TASKS
 from tests.experiments.test_experiments import (
     ARMS,
@@ -58,6 +58,24 @@ def test_the_last_complete_measure_stands_until_a_stronger_one_is_complete(fast:
     launch.extend(TASK, run.id, more(asked), command=WORKER)
     after = result(done(run.id))
     assert " is done for " not in after.basis
+
+
+def test_a_stronger_attack_that_another_experiment_asked_for_is_no_result_of_this_one(
+    fast: Path,
+) -> None:
+    run = done(begin(config(arms=PAIR)))
+    before = result(run)
+    other = done(begin(more(config(arms=PAIR), attack="pgd"), "other"))
+    assert {cell.train for cell in read_cells(other.folder).values()} == {
+        cell.train for cell in read_cells(run.folder).values()
+    }
+    assert arm(other, "guided") == pytest.approx(arm(run, "guided") + 0.05, abs=0.01)
+    assert result(get_run(run.id)) == before
+
+
+def arm(run: Run, name: str) -> float:
+    """Its robust accuracy."""
+    return next(a for a in result(run).arms if a.name == name).figures["robust"].value
 
 
 def test_of_one_arm_it_is_said_that_nothing_is_compared(fast: Path) -> None:

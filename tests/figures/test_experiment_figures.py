@@ -9,9 +9,6 @@ import pytest
 
 from cdp.figures.experiment import (
     arm_points,
-    arm_rows,
-    arm_summary,
-    cell_rows,
     dose_response,
     factors,
     front_finding,
@@ -19,6 +16,7 @@ from cdp.figures.experiment import (
     measured,
     pareto_front,
 )
+from cdp.figures.experiment_tables import arm_rows, arm_summary, cell_rows
 from cdp.reports.experiment import experiment_html
 from cdp.values.comparison import Difference
 from cdp.values.experiment import ArmResult, CellState, ExperimentResult, Proxy

@@ -13,12 +13,14 @@ from queue import Queue
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnected
 from streamlit import config
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from cdp.ui.server import LEAST, Gate, chosen_token, is_foreign
+from cdp.ui.server import LEAST, Gate, _Guard, chosen_token, is_foreign
 from tests.e2e.driver import Server, started
 
 STREAM = "/_stcore/stream"
@@ -219,3 +221,16 @@ def test_what_the_app_starts_does_not_see_the_token(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CDP_TOKEN", "a token of sixteen letters")
     assert Gate.of_environment() == Gate("a token of sixteen letters")
     assert "CDP_TOKEN" not in os.environ
+
+
+def test_a_connection_that_is_gone_is_no_failure_and_any_other_is() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise scope["error"]
+
+    def asked(error: Exception) -> None:
+        scope = {"type": "websocket", "path": "/", "headers": [(b"host", b"localhost")]}
+        asyncio.run(_Guard(app, "")(scope | {"error": error}, None, None))  # type: ignore[arg-type]
+
+    asked(WebSocketDisconnected("gone"))
+    with pytest.raises(RuntimeError, match="broken"):
+        asked(RuntimeError("broken"))

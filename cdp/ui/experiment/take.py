@@ -151,7 +151,7 @@ def _html(config: ExperimentConfig, result: ExperimentResult, address: str) -> s
 
 
 def _csv(result: ExperimentResult) -> str:
-    from cdp.figures.experiment import cell_rows
+    from cdp.figures.experiment_tables import cell_rows
     from cdp.reports.exports import to_csv
 
     return to_csv(cell_rows(result))

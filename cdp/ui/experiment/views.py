@@ -34,6 +34,7 @@ MOST_ROWS = 24
 def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> None:
     """What there is to see so far."""
     from cdp.figures import experiment as figures
+    from cdp.figures.experiment_tables import arm_summary
 
     known = figures.measured(result)
     if known:
@@ -52,7 +53,7 @@ def draw_views(run: Run, config: ExperimentConfig, result: ExperimentResult) -> 
         st.markdown("\n".join(f"- {plain(proxy.sentence)}" for proxy in result.proxies))
     if known:
         st.subheader("All arms", anchor=False)
-        table(figures.arm_summary(result))
+        table(arm_summary(result))
         st.caption(
             f"Shares in per cent, differences to {plain(result.control)} in points, with"
             f" {100 * result.level:.3g} % intervals over seeds; p corrected by Holm."
