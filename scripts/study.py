@@ -28,7 +28,8 @@ from cdp.experiments.begin import experiments
 from cdp.experiments.cells import CELLS
 from cdp.experiments.files import read_experiment
 from cdp.experiments.plan import cells as planned
-from cdp.experiments.results import line_of, result_of
+from cdp.experiments.record import line_of
+from cdp.experiments.results import result_of
 from cdp.experiments.search import STUDY as SEARCH
 from cdp.files.atomic import write_json
 from cdp.files.reading import read_json

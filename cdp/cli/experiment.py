@@ -163,7 +163,8 @@ def _conclude(run_id: str, *, as_json: bool) -> None:
 
 
 def _print(run: Run, *, as_json: bool) -> None:
-    from cdp.experiments.results import line_of, result_of
+    from cdp.experiments.record import line_of
+    from cdp.experiments.results import result_of
 
     result = result_of(_config(run), run.folder, run.name)
     if as_json:

@@ -26,7 +26,8 @@ from cdp.experiments.crew import Crew
 from cdp.experiments.design import Design, design_of
 from cdp.experiments.estimate import estimate
 from cdp.experiments.plan import Cell
-from cdp.experiments.results import line_of, result_of
+from cdp.experiments.record import line_of
+from cdp.experiments.results import result_of
 from cdp.models.encoders import TRAINED
 from cdp.results.rows import join_arm
 from cdp.values.experiment import CellState

@@ -113,47 +113,6 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
     )
 
 
-def line_of(result: ExperimentResult) -> dict[str, Any]:
-    """What the command line prints and the run's record holds, JSON-ready."""
-    return {
-        "name": result.name,
-        "control": result.control,
-        "objective": list(result.objective),
-        "verdict": result.verdict,
-        "measure": result.basis,
-        "best": result.best,
-        "arms": [_arm_line(arm, result.control) for arm in result.arms],
-        "proxies": [
-            {"name": proxy.name, **_bounds(proxy.correlation), "sentence": proxy.sentence}
-            for proxy in result.proxies
-        ],
-        "notes": list(result.notes),
-    }
-
-
-def _arm_line(arm: ArmResult, control: str) -> dict[str, Any]:
-    figures = {name: _bounds(figure) for name, figure in arm.figures.items()}
-    tested = arm.difference.difference if arm.difference is not None else None
-    return {
-        "name": arm.name,
-        "seeds": list(arm.seeds),
-        "steps": arm.steps,
-        "robust": None,
-        "clean": None,
-        **figures,
-        "difference": None if tested is None else _bounds(tested),
-        "p": None if arm.difference is None else arm.difference.adjusted,
-        "sentence": "" if arm.difference is None else arm.difference.verdict,
-        "settings": dict(arm.settings),
-        "front": arm.front,
-    }
-
-
-def _bounds(figure: Interval) -> dict[str, Any]:
-    low, high = figure.bounds
-    return {"value": figure.value, "low": low, "high": high, "n": figure.n, "level": figure.level}
-
-
 def _arms(
     config: ExperimentConfig, states: Mapping[Key, CellState], folder: Path
 ) -> dict[str, ArmConfig]:
@@ -225,24 +184,23 @@ def _groups(
 def _by_one_evaluation(
     trained: Collection[str], numbers: Mapping[str, Numbers], asked: Collection[str]
 ) -> dict[str, Numbers]:
-    """Of each training the number of the evaluation that most cells have, of several the one that
-    this experiment asked for, else the strongest: while a stronger attack is at work, all are
-    compared by the one before. None is stronger than what was asked for: what somebody else had of
-    the same trainings is no result of this experiment. trained: run ids, one a cell; asked: of
-    evaluations."""
+    """Of each training the number of the evaluation that most cells have, of several the one asked
+    for: while a stronger attack is at work, all are compared by the one before. What is stronger
+    than all that was asked for is another's. trained: run ids, one a cell; asked: of evaluations.
+    """
     having: dict[Setting, list[Number]] = {}
     for run_id in trained:
         for setting, number in numbers.get(run_id, {}).items():
             if number.evaluation:
                 having.setdefault(setting, []).append(number)
-    own = {s for s, of in having.items() if any(n.evaluation in asked for n in of)}
-    most = max((setting.strength for setting in own), default=None)
-    if most is not None:
+    ours = {s for s, of in having.items() if any(n.evaluation in asked for n in of)}
+    if ours:
+        most = max(setting.strength for setting in ours)
         having = {s: of for s, of in having.items() if s.strength <= most}
 
     def rank(setting: Setting) -> tuple[object, ...]:
         newest = max(number.created for number in having[setting])
-        return len(having[setting]), setting in own, *setting.strength, newest, str(setting)
+        return len(having[setting]), setting in ours, *setting.strength, newest, str(setting)
 
     chosen = max(having, key=rank, default=None)
     return {

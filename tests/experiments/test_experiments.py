@@ -22,7 +22,8 @@ from cdp.data.sets import delete_set, open_set, save_set
 from cdp.errors import InputError
 from cdp.experiments.begin import more
 from cdp.experiments.cells import read_cells
-from cdp.experiments.results import line_of, result_of
+from cdp.experiments.record import line_of
+from cdp.experiments.results import result_of
 from cdp.results.compare import compare
 from cdp.results.rows import run_rows
 from cdp.values.experiment import ExperimentResult

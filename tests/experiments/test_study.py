@@ -19,7 +19,7 @@ from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError, MissingError
 from cdp.experiments.begin import extend_run, more
 from cdp.experiments.files import yaml_of
-from cdp.experiments.results import line_of
+from cdp.experiments.record import line_of
 from cdp.results.labels import change_labels
 from cdp.results.rows import run_rows
 from cdp.work import launch

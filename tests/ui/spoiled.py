@@ -1,5 +1,5 @@
-"""Workspaces whose files are not what they should be: one that earlier versions wrote, with the
-example study's runs as one's own, and changes to a few of its files that hypothesis draws."""
+"""Workspaces whose files are not what they should be: one that earlier versions wrote, with an
+experiment of the example study as one's own, and changes to a few of its files that hypothesis draws."""
 
 from __future__ import annotations
 
@@ -51,8 +51,13 @@ def sound_home(home: Path) -> dict[str, bytes]:
     """Fill an empty CDP_HOME; the small files of it by their path in it."""
     with zipfile.ZipFile(ARCHIVE) as archive:
         archive.extractall(home)
-    for name in ("runs", "sets"):
-        shutil.copytree(paths.ASSETS / "study" / name, home / name, dirs_exist_ok=True)
+    for card in (paths.ASSETS / "study").glob("*/*/*.json"):
+        kind, name = card.parts[-3:-1]
+        called = (
+            json.loads(card.read_text()).get("name", "") if card.name == "config.json" else name
+        )
+        if called.startswith("headroom-"):
+            shutil.copytree(card.parent, home / kind / name, dirs_exist_ok=True)
     for file in home.glob("runs/*/*.json"):
         file.write_text(file.read_text().replace("HOME/", f"{home}/"))
     for file in (*home.rglob("*.safetensors"), *home.rglob("suite-*.npz")):

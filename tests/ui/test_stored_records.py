@@ -23,7 +23,8 @@ from cdp.data.marks import marks_of
 from cdp.data.sets import list_sets, open_set
 from cdp.errors import CdpError
 from cdp.experiments.begin import experiments
-from cdp.experiments.results import line_of, result_of
+from cdp.experiments.record import line_of
+from cdp.experiments.results import result_of
 from cdp.models.encoders import encoders_by_dataset, list_encoders
 from cdp.models.pipelines import list_models
 from cdp.results.compare import compare, comparison_json
