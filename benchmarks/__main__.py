@@ -32,7 +32,7 @@ from benchmarks import (
     trainings_an_hour,
     unet_share,
 )
-from benchmarks.measuring import load_now, machine
+from benchmarks.measuring import has_amx, load_now, machine
 from benchmarks.scenes import Options
 from cdp.errors import CdpError, InputError
 
@@ -131,7 +131,7 @@ def _measure_all(given: argparse.Namespace) -> None:
     met: list[bool] = []
     for name in given.lines or LINES:
         result = run_line(LINES[name], options)
-        path = results.save(result, results.folder(quick=given.quick))
+        path = results.save(result, results.folder(quick=given.quick, amx=has_amx()))
         print(
             f"\n{result.title}\n{tables.of_result(result)}\n{tables.stamp(result)}\n-> {path}",
             flush=True,

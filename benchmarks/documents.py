@@ -1,5 +1,5 @@
 """The generated parts of documents: ``<!-- results: NAME -->`` to ``<!-- end of results -->`` holds
-the table of NAME.json.
+the table of NAME.json, and of amx/NAME.json where there is one.
 
 ``python -m benchmarks.documents`` makes them anew from the JSON files.
 """
@@ -21,12 +21,13 @@ _BLOCK = re.compile(
 
 
 def body(name: str, where: Path = results.RESULTS) -> str:
-    """The text of one block, made from the result of that name."""
-    result = results.load(name, where)
-    if result is None:
-        return "Not measured yet.\n"
-    parts = [tables.of_result(result), result.notes, tables.stamp(result)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    """The text of one block, made from the results of that name: of processors without AMX, then
+    with it."""
+    parts = []
+    for result in (results.load(name, where), results.load(name, where / results.AMX)):
+        if result is not None:
+            parts += [tables.of_result(result), result.notes, tables.stamp(result)]
+    return "\n\n".join(part for part in parts if part) + "\n" if parts else "Not measured yet.\n"
 
 
 def filled(text: str, where: Path = results.RESULTS) -> str:

@@ -87,7 +87,7 @@ def machine() -> dict[str, Any]:
     import torch
 
     return {
-        "processor": _processor(),
+        "processor": _processor() + (" with AMX" if has_amx() else ""),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": "cuda" if torch.cuda.is_available() else "cpu",
@@ -97,11 +97,21 @@ def machine() -> dict[str, Any]:
     }
 
 
+def has_amx() -> bool:
+    """Whether the processor has matrix units for bf16, which change every ratio of precisions."""
+    return any("amx_bf16" in value.split() for value in _of_processor("flags"))
+
+
 def _processor() -> str:
     """The processor's name where Linux says it."""
+    names = _of_processor("model name")
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _of_processor(key: str) -> list[str]:
+    """What Linux says under this key, one value a core; empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        return []
+    return [line.partition(":")[2].strip() for line in lines if line.partition("\t")[0] == key]

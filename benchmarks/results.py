@@ -17,14 +17,18 @@ from cdp.paths import ROOT, home
 from cdp.values.types import Interval
 
 RESULTS = ROOT / "benchmarks" / "results"
+AMX = "amx"
+"""Folder of what was taken on a processor with matrix units, beside what was taken without."""
 PER_CENT = ("%", "points")
 """Units of shares, and of differences of shares."""
 
 
-def folder(*, quick: bool) -> Path:
+def folder(*, quick: bool, amx: bool = False) -> Path:
     """Where results go. Quick runs check that the scripts work; their numbers stay out of the
-    repository."""
-    return home() / "benchmarks" if quick else RESULTS
+    repository. amx: timings of a processor that has it, which stand beside the others."""
+    if quick:
+        return home() / "benchmarks"
+    return RESULTS / AMX if amx else RESULTS
 
 
 @dataclass(frozen=True)

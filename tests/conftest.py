@@ -52,6 +52,12 @@ def _forked(forks: Forked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LAUNCHERS, "local", forks)
 
 
+@pytest.fixture(autouse=True)
+def _no_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing depends on data sets that happen to be installed on this machine."""
+    monkeypatch.setattr("cdp.data.catalog.DEBIAN", tmp_path / "no-packages")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_example(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The shipped example study is of the product; a test that is about one brings its own."""

@@ -62,7 +62,7 @@ def built(flat: dict[str, Any]) -> GenerateConfig | None:
         return None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(FLAT)
 def test_every_config_survives_json_and_the_flat_form(flat: dict[str, Any]) -> None:
     config = built(flat)
@@ -75,7 +75,7 @@ def test_every_config_survives_json_and_the_flat_form(flat: dict[str, Any]) -> N
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(FIELDS)), st.data())
 def test_a_single_allowed_value_is_kept_or_refused_with_a_reason(
     name: str, data: st.DataObject

@@ -4,7 +4,7 @@ numbers behind them."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,8 @@ POINT, STEP, EPOCH = "point", "step", "epoch"
 IMAGES, SYNTHETIC, TIME = "images", "synthetic_images", "seconds"
 PERCENT = ("robust_accuracy", "clean_accuracy")
 """Shares of validation images, drawn in per cent."""
+FILLS = ("", "-open", "-open-dot", "-dot")
+"""How the mark of a group is filled for its seeds 0, 1, 2, 3, 4 as 0, and so on."""
 GAP = "gap"
 """A column that is computed: best robust accuracy so far minus the current one, in points."""
 
@@ -25,13 +27,15 @@ GAP = "gap"
 class RunCurves:
     """The validations of one run. group: equal for runs that differ in their seed only; columns:
     float64 (E,) by the names of ``cdp.values.types.EpochMetrics``, "point" among them and strictly
-    rising, and "epoch"; nan where a value is not known; sign: equal for runs of a group."""
+    rising, and "epoch"; nan where a value is not known; sign: equal for runs of a group; seed: tells
+    those apart where each is drawn by itself."""
 
     id: str
     name: str
     group: str
     columns: Mapping[str, np.ndarray]
     sign: Sign = NEUTRAL
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,8 @@ class LegendEntry:
 
 
 def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[LegendEntry]:
-    """One entry a run, or with ``mean`` one for all runs of a group; in the order given. Names that
-    occur twice are told apart by id."""
+    """One entry a run, with the mark of its group filled by its seed, or with ``mean`` one for all
+    runs of a group; in the order given. Names that occur twice are told apart by id."""
     groups: dict[str, list[RunCurves]] = {}
     for run in runs:
         groups.setdefault(run.group if mean else run.id, []).append(run)
@@ -93,10 +97,15 @@ def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[LegendEntry]:
     short = [p[0].name if len(p) == 1 else common_name([run.name for run in p]) for p in parts]
     names = told_apart(short, [part[0].id for part in parts])
     uids = [part[0].id if len(part) == 1 else f"mean of {part[0].group}" for part in parts]
+    signs = [part[0].sign if mean else _of_seed(part[0]) for part in parts]
     return [
-        LegendEntry(uid, name, part[0].sign, part)
-        for uid, name, part in zip(uids, names, parts, strict=True)
+        LegendEntry(uid, name, sign, part)
+        for uid, name, sign, part in zip(uids, names, signs, parts, strict=True)
     ]
+
+
+def _of_seed(run: RunCurves) -> Sign:
+    return replace(run.sign, symbol=run.sign.symbol + FILLS[run.seed % len(FILLS)])
 
 
 def best_of(run: RunCurves) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,9 @@ def test_a_document_keeps_what_a_person_wrote_and_gets_its_tables_anew(tmp_path:
     )
     assert text.endswith("<!-- results: none -->\nNot measured yet.\n<!-- end of results -->\n")
     assert documents.refresh((page,), tmp_path) == []
+    results.save(replace(example(), machine={}, notes="With AMX."), tmp_path / results.AMX)
+    documents.refresh((page,), tmp_path)
+    assert "2026-01-01\n\n| figure |" in page.read_text() and "With AMX.\n<!--" in page.read_text()
 
 
 @pytest.mark.parametrize("path", documents.DOCUMENTS, ids=lambda path: path.name)
@@ -192,8 +196,8 @@ def test_every_result_in_the_repository_is_shown_and_none_is_of_a_quick_run() ->
         for path in documents.DOCUMENTS
         for name in documents.blocks(path.read_text(encoding="utf-8"))
     }
-    for path in results.RESULTS.glob("*.json"):
-        result = results.load(path.stem)
+    for path in results.RESULTS.rglob("*.json"):
+        result = results.load(path.stem, path.parent)
         assert result is not None and result.name == path.stem and path.stem in shown
         assert (
             result.settings.get("quick") is False

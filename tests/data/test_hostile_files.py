@@ -26,8 +26,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A CDP_HOME with one sound set, and a working folder where a payload would leave its mark."""
     save_set("kept", makers.images(), makers.labels(), {"note": "must survive"})
     (paths.home() / "cache" / "data").mkdir(parents=True)
-    # Only what a test puts there is found, whatever packages the machine has.
-    monkeypatch.setattr("cdp.data.catalog.DEBIAN", tmp_path / "no-packages")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return paths.home()

@@ -21,9 +21,7 @@ from cdp.data.sets import delete_set, open_set
 from cdp.errors import InputError
 from tests.data import makers
 
-ONE_HOME = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ONE_HOME = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 IMAGES = hnp.arrays(
     np.uint8,
     st.tuples(st.integers(1, 4), st.integers(5, 64), st.integers(1, 64), st.integers(1, 4)),

@@ -13,7 +13,7 @@ from cdp.data.training import Endless, Mixture, Pool, hold_out, nested_subset
 from cdp.errors import InputError
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     real=st.integers(1, 60),
     synthetic=st.integers(1, 60),
@@ -33,7 +33,7 @@ def test_every_batch_has_exactly_its_share_of_each_kind(
         assert all(0 <= r < synthetic for r in rows_synthetic)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(count=st.integers(1, 50), size=st.integers(1, 70), seed=st.integers(0, 99))
 def test_every_pass_shows_every_row_once(count: int, size: int, seed: int) -> None:
     steps = -(-3 * count // size)
@@ -88,7 +88,7 @@ def test_a_part_without_rows_is_refused(real: int, synthetic: int, per_batch: in
         Mixture(real, synthetic, batch=2, synthetic_per_batch=per_batch, seed=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 99),
     sizes=st.lists(st.integers(0, 220), min_size=2, max_size=5),
@@ -116,7 +116,7 @@ def test_a_balanced_subset_has_equal_classes_as_far_as_there_are_enough() -> Non
     assert len({tuple(counts) for counts in odd}) == 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @example(sizes=[2, 2, 2, 15], wanted=4)
 @given(
     sizes=st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(lambda s: sum(s) >= 10),

@@ -21,12 +21,6 @@ from cdp.errors import InputError, MissingError
 from tests.data import makers
 
 
-@pytest.fixture(autouse=True)
-def no_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Only the files of the test and the shipped ones are found."""
-    monkeypatch.setattr(catalog, "DEBIAN", tmp_path / "no-packages")
-
-
 def test_every_data_set_says_its_classes_shape_budget_and_licence() -> None:
     expected = {"fashion-mnist": 10, "mnist": 10, "kmnist": 10, "cifar10": 10, "gtsrb": 43}
     assert {name: len(info.classes) for name, info in CATALOG.items()} == expected

@@ -26,9 +26,7 @@ SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=64).flatm
         st.integers(1, 5), st.just(sides[0]), st.just(sides[1]), st.integers(1, 4)
     )
 )
-ONE_HOME = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ONE_HOME = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ONE_HOME

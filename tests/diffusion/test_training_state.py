@@ -38,7 +38,7 @@ def _data(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
     return rng.integers(0, 256, (count, 8, 8, 1)).astype(np.uint8), rng.integers(0, 3, count)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(count=st.integers(1, 40), batch=st.integers(1, 60), seed=st.integers(0, 5))
 def test_every_epoch_shows_every_image_once(count: int, batch: int, seed: int) -> None:
     steps = math.ceil(3 * count / batch)

@@ -20,7 +20,7 @@ def with_moments(mean: np.ndarray, covariance: np.ndarray, n: int, seed: int) ->
     return white @ np.linalg.cholesky(covariance).T + mean
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), width=st.integers(1, 8))
 def test_it_equals_the_formula_with_scipys_square_root(seed: int, width: int) -> None:
     rng = np.random.default_rng(seed)

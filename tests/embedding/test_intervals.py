@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -33,7 +33,6 @@ def test_wilson_equals_scipy(hits: int, level: float) -> None:
     assert (ours.value, ours.n, ours.level) == (hits / 64, 64, level)
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 40), data=st.data())
 def test_a_difference_of_agreement_lies_in_its_interval(n: int, data: st.DataObject) -> None:
     first, second = (

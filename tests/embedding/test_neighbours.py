@@ -25,7 +25,7 @@ def radii(rows: np.ndarray, k: int) -> np.ndarray:
     return np.sort(cdist(rows, rows), axis=1)[:, k]  # column 0 is the row itself
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEED, n=SIZE, m=SIZE)
 def test_nearest_distance_equals_the_full_matrix(seed: int, n: int, m: int) -> None:
     rows, reference = pair(seed, n, m)
@@ -42,7 +42,7 @@ def test_a_copy_far_from_the_origin_is_at_distance_exactly_zero_and_a_near_copy_
     assert nearest_distance(near, reference) == pytest.approx(np.full(5, 1e-5), rel=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEED, n=SIZE, m=SIZE, near=st.integers(1, 5), wide=st.integers(1, 5))
 def test_the_four_equal_the_full_matrix(seed: int, n: int, m: int, near: int, wide: int) -> None:
     real, fake = pair(seed, n, m)

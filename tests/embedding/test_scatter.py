@@ -37,7 +37,7 @@ def naive_ratio(features: np.ndarray, labels: np.ndarray) -> float:
     return (between - (len(names) - 1) * variance) / n / variance
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**31),
     n=st.integers(8, 30),
@@ -68,7 +68,7 @@ def test_the_ratio_does_not_depend_on_the_number(per_class: int, ratio: float) -
     assert np.mean(found) == pytest.approx(ratio, abs=0.1 * ratio + 0.02)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))
 def test_moving_scaling_and_turning_leave_the_ratio_alone(seed: int, scale: float) -> None:
     rng = np.random.default_rng(seed)

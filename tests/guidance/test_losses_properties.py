@@ -28,7 +28,7 @@ def draw(seed: int, count: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
     return rows[0], rows[1], torch.randint(0, 3, (count,), generator=stream)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEED, count=SIZE, width=SIZE, temperature=TEMPERATURE)
 def test_losses_are_finite_and_never_negative(
     seed: int, count: int, width: int, temperature: float
@@ -44,7 +44,7 @@ def test_losses_are_finite_and_never_negative(
         assert bool((found >= -1e-9).all())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEED, count=SIZE, width=SIZE, temperature=TEMPERATURE)
 def test_reordering_the_batch_reorders_the_losses(
     seed: int, count: int, width: int, temperature: float
@@ -61,7 +61,7 @@ def test_reordering_the_batch_reorders_the_losses(
     same(sup(query[order], labels[order]), sup(query, labels)[order])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEED, count=SIZE, width=SIZE, temperature=TEMPERATURE)
 def test_a_rotation_of_the_feature_space_changes_no_loss(
     seed: int, count: int, width: int, temperature: float

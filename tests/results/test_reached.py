@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     padding=st.sampled_from([0, 0, 10, 200]),
     torn=st.sampled_from(["", '{"step": 99, "time"']),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_end_of_a_journal_says_what_all_of_it_says(
     place: Path, robust: list[float], best: bool, padding: int, torn: str
 ) -> None:

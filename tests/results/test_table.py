@@ -167,7 +167,7 @@ TERMS = st.sampled_from([text for text in FOUND if text.strip("- ")])
 
 
 @given(terms=st.lists(TERMS, max_size=4), order=st.permutations(range(len(ROWS))))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_filter_keeps_the_order_finds_no_more_the_second_time_and_all_terms_hold(
     terms: list[str], order: list[int]
 ) -> None:
@@ -186,7 +186,7 @@ def test_a_term_and_its_negation_share_the_rows_between_them(term: str) -> None:
 
 
 @given(text=st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_a_filter_or_is_refused_in_a_sentence(text: str) -> None:
     try:
         found = matching(ROWS, text)

@@ -80,7 +80,7 @@ def _linear(seed: int, pixels: int = 16) -> tuple[nn.Module, torch.Tensor]:
     return net, w
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), epsilon=st.floats(0.01, 1.5), start=st.booleans())
 def test_linf_is_exact_on_a_linear_model(seed: int, epsilon: float, start: bool) -> None:
     """Pixel by pixel: x - eps sign(w), cut to [0,1], whatever the start."""
@@ -105,7 +105,7 @@ def test_linf_is_exact_on_a_linear_model(seed: int, epsilon: float, start: bool)
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), epsilon=st.floats(0.01, 0.3), steps=st.integers(1, 6))
 def test_l2_is_exact_on_a_linear_model(seed: int, epsilon: float, steps: int) -> None:
     """Every step has the direction of -w and the length given, until the ball ends: x - min(steps *

@@ -51,7 +51,7 @@ def _length(delta: torch.Tensor, norm: str) -> torch.Tensor:
     return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     norm=st.sampled_from(["linf", "l2"]),
     epsilon=st.floats(0, 2),
@@ -291,7 +291,7 @@ def test_images_a_rounding_error_outside_the_range_are_taken() -> None:
 # ---- Losses besides cross-entropy, and the path of a loss ----
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 1000), classes=st.integers(2, 6), scale=st.sampled_from([1e-3, 1.0, 1e6])
 )

@@ -64,7 +64,7 @@ def _total(name: str) -> Callable[..., torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", ROBUST)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6),
     classes=st.integers(2, 12),
@@ -150,7 +150,7 @@ EXTREME = [-1e30, -1e4, -200.0, 0.0, 200.0, 1e4, 1e30]
 
 
 @pytest.mark.parametrize("name", ROBUST)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.tuples(*[st.sampled_from(EXTREME)] * 6), min_size=1, max_size=5),
     label=st.integers(0, 2),

@@ -196,7 +196,7 @@ def test_all_or_all_but_one_misclassified_is_an_outcome(right: int) -> None:
     assert state.standing == right and state.tried.tolist() == [right, right]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(count=st.integers(1, 12), batch=st.integers(1, 14), seed=st.integers(0, 5))
 def test_outcomes_do_not_depend_on_the_batch(count: int, batch: int, seed: int) -> None:
     net, image = network(), pictures(count, seed)

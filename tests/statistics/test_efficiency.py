@@ -71,7 +71,7 @@ def test_a_curve_that_dips_is_levelled_by_its_seeds() -> None:
     assert equal_count({0: [0.54, 0.54]}, second, 0).estimate == pytest.approx(4000 * 2**0.5)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10**6),
     spread=st.sampled_from([0.001, 0.004]),
@@ -83,7 +83,7 @@ def test_an_arm_equals_itself_at_the_same_count(seed: int, spread: float, count:
     assert found.estimate == pytest.approx(count, rel=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), shift=st.sampled_from([-0.25, 0.125]))
 def test_adding_a_constant_to_both_arms_changes_nothing(seed: int, shift: float) -> None:
     first, second = arm(seed=seed, spread=0.003), arm(seed=seed + 1, spread=0.003, up=0.005)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp.errors import InputError
@@ -31,7 +31,6 @@ def test_the_difference_is_walds_with_half_an_image_added_to_each_cell() -> None
     )
 
 
-@settings(deadline=None)
 @given(
     cells=st.tuples(*[st.integers(0, 30)] * 4).filter(any), level=st.sampled_from([0.8, 0.95, 0.99])
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -49,7 +49,6 @@ def test_the_interval_of_three_seeds_is_students_from_the_table() -> None:
     assert (found.low, found.high) == pytest.approx((0.53 - half, 0.53 + half), abs=1e-7)
 
 
-@settings(deadline=None)
 @given(first=varied, second=varied, level=levels)
 def test_intervals_and_tests_equal_scipys(
     first: list[float], second: list[float], level: float
@@ -97,7 +96,6 @@ def test_differences_that_agree_but_for_rounding_count_as_equal() -> None:
     assert paired_test(first, second).p is None
 
 
-@settings(deadline=None)
 @given(shared=pairs, shift=st.sampled_from([-0.5, 0.125, 2.0]), test=both_tests, level=levels)
 def test_arms_can_be_swapped_or_moved_and_the_interval_leaves_out_zero_where_the_test_rejects(
     shared: list, shift: float, test: Callable[..., Any], level: float
@@ -195,7 +193,6 @@ def test_mcnemars_p_is_twice_the_binomial_tail_of_the_images_on_which_they_diffe
     assert (found.count, found.method) == (n, f"McNemar, {n:,} shared images")
 
 
-@settings(deadline=None)
 @given(cells=st.tuples(*[st.integers(0, 30)] * 4).filter(any), seed=st.integers(0, 5))
 def test_swapped_networks_images_in_another_order_and_equal_answers_do_not_change_mcnemars_p(
     cells: tuple, seed: int

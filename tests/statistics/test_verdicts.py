@@ -169,7 +169,7 @@ def test_nothing_is_better_where_the_interval_holds_zero_or_the_test_does_not_re
         assert not re.search(r"-\d", sentence), "the better one's figures are positive"
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 6), effect=st.sampled_from([0.0, 0.01, 0.05]))
 def test_swapping_the_arms_names_the_same_winner_with_the_same_figures(
     seed: int, n: int, effect: float

@@ -77,7 +77,7 @@ def test_many_classifiers_at_once_are_each_alone_and_nothing_learned_is_one_half
         np.testing.assert_allclose(values, [robust_accuracy(row, asked) for row in w], rtol=1e-14)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(pairs, norms, budgets, budgets, st.floats(-100, 100), st.sampled_from([1e-3, 1e5]))
 def test_what_must_not_change_accuracy_does_not(
     pair: np.ndarray, norm: str, first: float, second: float, exponent: float, unit: float
@@ -94,7 +94,7 @@ def test_what_must_not_change_accuracy_does_not(
     assert without[0] == pytest.approx(without[1], abs=1e-14)
 
 
-@settings(max_examples=33, deadline=None)
+@settings(max_examples=33)
 @given(pairs, budgets, st.integers(0, 1000))
 def test_rotating_an_l2_problem_changes_nothing(
     pair: np.ndarray, epsilon: float, seed: int
@@ -124,7 +124,7 @@ def test_no_search_finds_a_better_direction(norm: str, seed: int) -> None:
     assert robust_accuracy(optimal_direction(asked), asked) == best_accuracy(asked)
 
 
-@settings(max_examples=33, deadline=None)
+@settings(max_examples=33)
 @given(pairs, budgets, norms, st.integers(0, 1000))
 def test_no_random_classifier_beats_the_optimum(
     pair: np.ndarray, epsilon: float, norm: str, seed: int
@@ -136,7 +136,7 @@ def test_no_random_classifier_beats_the_optimum(
     assert robust_accuracy(w, asked).max() <= best_accuracy(asked) + 1e-12
 
 
-@settings(max_examples=33, deadline=None)
+@settings(max_examples=33)
 @given(pairs, budgets)
 def test_the_linf_optimum_reaches_the_length_of_the_soft_threshold(
     pair: np.ndarray, epsilon: float

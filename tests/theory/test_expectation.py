@@ -107,7 +107,7 @@ def test_a_steep_accuracy_is_still_resolved() -> None:
     assert abs(scores.mean() - exact) < 3 * scores.std() / math.sqrt(DRAWS) + 1e-6
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(2, 30), st.floats(-1, 1), st.integers(1, 1000), st.integers(0, 100))
 def test_rotating_mean_and_optimum_together_changes_nothing(
     dim: int, cosine: float, n: int, seed: int
@@ -120,7 +120,7 @@ def test_rotating_mean_and_optimum_together_changes_nothing(
     assert averaged(turned, second, n) == pytest.approx(first, abs=1e-7)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.sampled_from(["linf", "l2"]),
     st.floats(0.05, 4),
@@ -148,7 +148,7 @@ def test_more_separation_can_hurt_beside_the_optimum() -> None:
     assert more < less - 0.005
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.sampled_from(["linf", "l2"]),
     st.floats(0.1, 2),

@@ -39,7 +39,7 @@ CONFIGS = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(CONFIGS)
 def test_size_separation_and_angle_are_those_asked_for(config: TheoryConfig) -> None:
     problem, made = problem_of(config), synthetic_of(config)
@@ -53,7 +53,7 @@ def test_size_separation_and_angle_are_those_asked_for(config: TheoryConfig) -> 
     assert degrees_between(made.mean, optimum(problem)) == pytest.approx(config.angle, abs=1e-5)
 
 
-@settings(max_examples=26, deadline=None)
+@settings(max_examples=26)
 @given(CONFIGS)
 def test_turning_by_the_angle_of_mu_gives_mu(config: TheoryConfig) -> None:
     problem = problem_of(config)

@@ -68,7 +68,7 @@ configs = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(configs)
 def test_every_config_survives_the_trip_through_a_png(config: GenerateConfig) -> None:
     assert unflatten(settings_from_png(sheet_png(images(2), flatten(config)))) == config
@@ -166,7 +166,7 @@ def test_a_file_that_is_no_sheet_gives_one_sentence_that_says_why(name: str) -> 
     assert len(str(caught.value)) < 400
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 10**9), st.integers(0, 255))
 def test_one_flipped_byte_never_gives_anything_but_the_settings_or_an_input_error(
     at: int, value: int

@@ -217,7 +217,6 @@ def store(
 
 @settings(
     max_examples=int(os.environ.get("CDP_FUZZ", "12")),
-    deadline=None,
     derandomize="CDP_FUZZ" not in os.environ,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

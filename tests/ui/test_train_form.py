@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp.cli.options import read_config
@@ -344,7 +344,6 @@ def test_several_seeds_are_a_loop_over_them() -> None:
     assert "--seed 4" not in line
 
 
-@settings(deadline=None)  # the first example imports yaml
 @given(config=CONFIGS)
 def test_the_file_is_read_back_as_the_same_config(
     config: TrainConfig, tmp_path_factory: pytest.TempPathFactory

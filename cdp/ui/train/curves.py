@@ -132,7 +132,14 @@ def drawn_from(
         return before
     signs = run_signs([run for run, _ in read])
     curves = [
-        RunCurves(run.id, run.name, groups.get(run.id, run.id), points.columns, signs[run.id])
+        RunCurves(
+            run.id,
+            run.name,
+            groups.get(run.id, run.id),
+            points.columns,
+            signs[run.id],
+            getattr(run.config, "seed", 0),
+        )
         for run, points in read
     ]
     unread = tuple(f"{run.name}: {points.problem}." for run, points in read if points.problem)
