@@ -6,6 +6,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,8 +16,9 @@ from tests.e2e.driver import SLOW_MS, Server, generate_button, open_page, starte
 
 pytestmark = pytest.mark.e2e
 
-PAINT_SECONDS = 2.0
-TRIES = 15
+AT_MOST = 1.6
+"""Times as long as the heading."""
+TRIES = 8
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +45,35 @@ def test_pages_are_painted_without_torch(unvisited: Server, page: Page) -> None:
         assert not unvisited.loaded("libtorch"), path
 
 
-def test_the_first_page_is_painted_within_two_seconds(unvisited: Server, browser: Browser) -> None:
-    """The best of a few visits by new browsers, so that a busy machine does not fail a fast
-    page."""
-    times = []
-    for _ in range(TRIES):
-        context = browser.new_context()
-        tab = context.new_page()
-        begin = time.monotonic()
-        tab.goto(unvisited.url)
-        button = tab.get_by_role("button", name="Ask it with an experiment")
-        expect(button).to_be_visible(timeout=SLOW_MS)
-        times.append(time.monotonic() - begin)
-        context.close()
-        if times[-1] < PAINT_SECONDS:
-            break
-    assert min(times) < PAINT_SECONDS, times
+def test_the_first_page_is_painted_nearly_as_soon_as_a_heading_alone(
+    unvisited: Server, browser: Browser, tmp_path: Path
+) -> None:
+    """Against what Streamlit and the browser take for a script of one line, in turns and the best
+    of a few visits, so that a slow or busy machine does not fail a fast page."""
+    script = tmp_path / "heading.py"
+    script.write_text("import streamlit as st\nst.title('A heading')\n", encoding="utf-8")
+    home: list[float] = []
+    plain: list[float] = []
+    with started(tmp_path, script) as bare:
+        for _ in range(TRIES):
+            plain.append(_seconds_to(bare, browser, "heading", "A heading"))
+            home.append(_seconds_to(unvisited, browser, "button", "Ask it with an experiment"))
+            if min(home) < AT_MOST * min(plain):
+                break
+    assert min(home) < AT_MOST * min(plain), (home, plain)
+
+
+def _seconds_to(
+    server: Server, browser: Browser, role: Literal["heading", "button"], name: str
+) -> float:
+    context = browser.new_context()
+    tab = context.new_page()
+    begin = time.monotonic()
+    tab.goto(server.url)
+    expect(tab.get_by_role(role, name=name)).to_be_visible(timeout=SLOW_MS)
+    seconds = time.monotonic() - begin
+    context.close()
+    return seconds
 
 
 def test_the_first_page_leads_to_the_experiment_and_to_generate(
