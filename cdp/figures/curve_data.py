@@ -17,8 +17,10 @@ POINT, STEP, EPOCH = "point", "step", "epoch"
 IMAGES, SYNTHETIC, TIME = "images", "synthetic_images", "seconds"
 PERCENT = ("robust_accuracy", "clean_accuracy")
 """Shares of validation images, drawn in per cent."""
-FILLS = ("", "-open", "-open-dot", "-dot")
-"""How the mark of a group is filled for its seeds 0, 1, 2, 3, 4 as 0, and so on."""
+MARK_PX = 5
+SEED_MARKS = (("", 8), ("-open", 8), ("", 4), ("-open", 4))
+"""How the mark of a group is filled, and its pixels, for seeds 0 to 3, and so on anew. Finer
+differences are not seen on a curve."""
 GAP = "gap"
 """A column that is computed: best robust accuracy so far minus the current one, in points."""
 
@@ -56,12 +58,13 @@ class Line:
 @dataclass(frozen=True)
 class LegendEntry:
     """A legend entry: its runs (one, or several seeds), how it is drawn, and what keeps its place
-    over redraws (uid)."""
+    over redraws (uid). size: of its marks, in pixels."""
 
     uid: str
     label: str
     sign: Sign
     runs: tuple[RunCurves, ...]
+    size: int = MARK_PX
 
     @property
     def seeds(self) -> int:
@@ -88,7 +91,7 @@ class LegendEntry:
 
 
 def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[LegendEntry]:
-    """One entry a run, with the mark of its group filled by its seed, or with ``mean`` one for all
+    """One entry a run, with the mark of its group varied by its seed, or with ``mean`` one for all
     runs of a group; in the order given. Names that occur twice are told apart by id."""
     groups: dict[str, list[RunCurves]] = {}
     for run in runs:
@@ -97,15 +100,16 @@ def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[LegendEntry]:
     short = [p[0].name if len(p) == 1 else common_name([run.name for run in p]) for p in parts]
     names = told_apart(short, [part[0].id for part in parts])
     uids = [part[0].id if len(part) == 1 else f"mean of {part[0].group}" for part in parts]
-    signs = [part[0].sign if mean else _of_seed(part[0]) for part in parts]
-    return [
-        LegendEntry(uid, name, sign, part)
-        for uid, name, sign, part in zip(uids, names, signs, parts, strict=True)
+    found = [
+        LegendEntry(uid, name, part[0].sign, part)
+        for uid, name, part in zip(uids, names, parts, strict=True)
     ]
+    return found if mean else [_with_mark_of_seed(entry) for entry in found]
 
 
-def _of_seed(run: RunCurves) -> Sign:
-    return replace(run.sign, symbol=run.sign.symbol + FILLS[run.seed % len(FILLS)])
+def _with_mark_of_seed(entry: LegendEntry) -> LegendEntry:
+    fill, size = SEED_MARKS[entry.runs[0].seed % len(SEED_MARKS)]
+    return replace(entry, sign=replace(entry.sign, symbol=entry.sign.symbol + fill), size=size)
 
 
 def best_of(run: RunCurves) -> int | None:

@@ -169,11 +169,6 @@ class _Sheet:
         """Whether a hover shows one curve, which then has to say all by itself."""
         return len(self.drawn) > UNIFIED
 
-    @property
-    def size(self) -> int:
-        """Of markers, in pixels: larger where their filling tells seeds apart."""
-        return 5 if self.look.mean else 7
-
     def add(self, column: str, pen: _Pen) -> list[tuple[LegendEntry, Line]]:
         """One curve of every entry that has measured this; the first of an entry in the figure
         stands for it in the legend. A learning rate is not smoothed: it is no measurement."""
@@ -202,7 +197,7 @@ class _Sheet:
             yield self._trace(entry, pen, "raw", line.x, line.raw, thinned) | quiet | {"line": pale}
         columns, words = self._hover(entry, line, pen)
         seeds = f", n = {entry.seeds} seeds" if entry.seeds > 1 else ""
-        look = {"color": color, "symbol": entry.sign.symbol, "size": self.size}
+        look = {"color": color, "symbol": entry.sign.symbol, "size": entry.size}
         look["maxdisplayed"] = MARKERS
         data = np.stack([_f4(column[at]) for column in columns], axis=1) if columns else None
         drawn = {"color": color, "dash": pen.dash, "width": 1.5 if self.closest else 2}

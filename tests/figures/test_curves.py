@@ -79,8 +79,8 @@ def test_seeds_of_one_setting_become_one_line_with_a_band_that_says_n_and_stays_
     assert high["fill"] == "tonexty" and low["y"].min() >= 0 and high["y"].max() <= 100
     assert traces["mean of g/3//low"]["y"].min() >= 0
     apart = drawn(*seeds, mean=False)
-    marks = {apart[f"trades-s{k}/0/robust/line"]["marker"]["symbol"] for k in range(3)}
-    assert len(marks) == 3
+    marks = [apart[f"trades-s{k}/0/robust/line"]["marker"] for k in range(3)]
+    assert len({(mark["symbol"], mark["size"]) for mark in marks}) == 3
 
 
 def test_a_smoothed_mean_is_the_mean_of_smoothed_seeds_with_the_measured_one_behind() -> None:
