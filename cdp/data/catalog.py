@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cdp import paths
 from cdp.data import formats
 from cdp.data.limits import as_labels
@@ -22,12 +24,14 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """Files of one split. full: False for the shipped subset; watched: changes with them."""
+    """Files of one split. full: False for the shipped subset; watched: changes with them; labels:
+    reads the classes (N,) alone, where a file holds nothing else."""
 
     place: Path
     full: bool
     watched: tuple[Path, ...]
     decode: Callable[[], Decoded]
+    labels: Callable[[], np.ndarray] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,22 +107,31 @@ def _find_idx(info: Builtin, split: str) -> SplitFiles | None:
         )
         if image and label:
             return SplitFiles(
-                folder, full, (image, label), partial(_decode_idx, image, label, verify=not full)
+                folder,
+                full,
+                (image, label),
+                partial(_decode_idx, image, label, verify=not full),
+                partial(_labels_idx, label, verify=not full),
             )
     return None
 
 
 def _decode_idx(image: Path, label: Path, *, verify: bool) -> Decoded:
     if verify:
-        for path in (image, label):
-            verify_checksum(path)
-    images, labels = formats.read_idx(image, 3)[..., None], formats.read_idx(label, 1)
+        verify_checksum(image)
+    images, labels = formats.read_idx(image, 3)[..., None], _labels_idx(label, verify=verify)
     if len(images) != len(labels) or images.shape[1:] != (28, 28, 1):
         raise InputError(
             f"{image} has shape {images.shape[:3]}, not ({len(labels)}, 28, 28): download it again"
             f" with {label.name}"
         )
-    return images.shape, iter([(images, as_labels(labels, 10, str(label)))])
+    return images.shape, iter([(images, labels)])
+
+
+def _labels_idx(path: Path, *, verify: bool) -> np.ndarray:
+    if verify:
+        verify_checksum(path)
+    return as_labels(formats.read_idx(path, 1), 10, str(path))
 
 
 def verify_checksum(path: Path) -> None:

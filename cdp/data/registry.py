@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cdp.data import folders, npz, sets
-from cdp.data.catalog import CATALOG, Builtin
+from cdp.data.catalog import CATALOG, Builtin, SplitFiles
 from cdp.data.fitting import fit, labelling_of
 from cdp.data.rows import decoded
 from cdp.data.samples import CARD, SampleSet
@@ -64,11 +64,24 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
     source = info.source(split)
     if download and not (source and source.full):
         info.fetch(split)
-        source = info.source(split)
-    if source is None:
-        raise MissingError(f"data set {name!r} ({split}) is not on this machine: {info.how}")
+    source = _here(info, split)
     image, label = decoded(f"{name}-{split}", source.watched, source.decode)
     return Split(info, image, label)
+
+
+def split_labels(name: str, split: str) -> np.ndarray:
+    """(N,) classes of ``load_split``'s images, with its errors. Where labels have a file of their
+    own the images, which can take a second to unpack, stay closed."""
+    if name in CATALOG and (read := _here(CATALOG[name], split).labels):
+        return read()
+    return load_split(name, split).label
+
+
+def _here(info: Builtin, split: str) -> SplitFiles:
+    source = info.source(split)
+    if source is None:
+        raise MissingError(f"data set {info.name!r} ({split}) is not on this machine: {info.how}")
+    return source
 
 
 def in_training_order(test: Split, train: DatasetInfo) -> Split:

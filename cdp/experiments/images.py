@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cdp.config.experiment import ExperimentConfig
-from cdp.data.registry import load_split
+from cdp.data.registry import split_labels
 from cdp.data.sets import open_set
 from cdp.data.training import hold_out
 from cdp.errors import CdpError, InputError
@@ -47,7 +47,7 @@ def require_images(experiment: ExperimentConfig, planned: Iterable[Cell]) -> Non
 
 def _held_out(dataset: str, wanted: int) -> tuple[int, int]:
     """How many training images there are, and how many of validation."""
-    rows, validation = hold_out(np.asarray(load_split(dataset, "train").label, np.int64), wanted)
+    rows, validation = hold_out(np.asarray(split_labels(dataset, "train"), np.int64), wanted)
     return len(rows), len(validation)
 
 
@@ -55,7 +55,7 @@ def _require_tested(experiment: ExperimentConfig) -> None:
     part, count = experiment.evaluate.get("part"), experiment.evaluate.get("count")
     name = str(part or experiment.dataset)
     try:
-        here = len(open_set(name)) if part else len(load_split(name, "test").label)
+        here = len(open_set(name)) if part else len(split_labels(name, "test"))
     except CdpError as error:
         raise type(error)(f"evaluate.part: {error}" if part else str(error)) from error
     if isinstance(count, int) and count > here:

@@ -15,7 +15,7 @@ from cdp.data import catalog, formats
 from cdp.data.catalog import CATALOG
 from cdp.data.formats import read_idx
 from cdp.data.importing import import_data
-from cdp.data.registry import available, dataset_info, load_split
+from cdp.data.registry import available, dataset_info, load_split, split_labels
 from cdp.data.sets import save_set
 from cdp.errors import InputError, MissingError
 from tests.data import makers
@@ -97,6 +97,19 @@ def test_the_mnist_family_is_read_from_torchvisions_folder(
     image, label = makers.mnist_layout(cdp_home / "data", folder, suffix=suffix)
     data = load_split(name, "train")
     assert np.array_equal(data.image[..., 0], image) and np.array_equal(data.label, label)
+
+
+def test_labels_come_without_opening_the_images(cdp_home: Path) -> None:
+    labels = {split: split_labels("fashion-mnist", split) for split in ("train", "test")}
+    assert not cdp_home.exists()
+    for split, label in labels.items():
+        assert np.array_equal(label, load_split("fashion-mnist", split).label)
+    save_set(
+        "mine", np.zeros((3, 4, 4, 1), np.uint8), np.array([0, 1, 1]), {"class_names": ["a", "b"]}
+    )
+    assert split_labels("mine", "train").tolist() == [0, 1, 1]
+    with pytest.raises(MissingError, match=r"'mnist' .* not on this machine"):
+        split_labels("mnist", "test")
 
 
 def test_mnist_equals_torchvisions_loader(cdp_home: Path) -> None:
