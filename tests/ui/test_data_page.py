@@ -168,6 +168,27 @@ def test_what_is_missing_is_ticked_and_its_cost_told(shapes: None) -> None:
     assert "Tick what to train" in texts(app)
 
 
+def test_what_is_not_ticked_stays_so_after_a_start(
+    shapes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def at_once(task: object, config: object, name: str) -> None:
+        started.append(name)
+        encoder_of("shapes", name)
+
+    monkeypatch.setattr("cdp.ui.data.form.launch", at_once)
+    app = page(dataset="shapes")
+    for box in app.checkbox:
+        if box.label.split(" (")[0] in ("Robust encoder", "Standard encoder", "Diffusion model"):
+            box.uncheck()
+    app.run()
+    assert "1 training, " in texts(app)
+    ran(app.button(key="data_start").click())
+    assert started == ["judge"] and not any(ticks(app).values())
+    assert app.button(key="data_start").disabled and "Tick what to train" in texts(app)
+
+
 def test_the_size_changes_the_plan_and_keeps_the_answers_about_the_data(shapes: None) -> None:
     app = page(dataset="shapes")
     control(app, "Attack budget").set_value(0.05)

@@ -297,13 +297,15 @@ def _taken() -> set[str]:
 
 def _launch(place: Wizard, seen: Facts, stock: Stock) -> None:
     """All that is asked for at the click; they wait for each other by themselves. Stops at the
-    first that is refused, and says which were started."""
+    first that is refused, and says which were started. What was not ticked stays so."""
     planned, _ = _orders(place, seen, stock)
-    for number, order in enumerate(planned):
+    started: set[str] = set()
+    for order in planned:
         try:
             launch(TASKS[order.kind], order.config, order.name)
         except (CdpError, OSError) as error:
-            before = f"{number} of {len(planned)} were started; " if number else ""
+            before = f"{len(started)} of {len(planned)} were started; " if started else ""
             refuse(_REFUSED, f"{before}{order.name} was not started: {sentence(error)}.")
             break
-    place.roles = None
+        started.add(order.name if order.kind == ENCODER else MODEL)
+    place.roles = _wanted(place, stock) - started
