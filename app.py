@@ -18,7 +18,9 @@ def _frame() -> None:
     from cdp.ui import STYLE
     from cdp.ui.kit.frame import usable_home
 
-    st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
+    # An icon of our own, as browsers are sent to a font server for those of the menu.
+    icon = paths.ASSETS / "icon.png"
+    st.set_page_config("Contrastive-DP Studio", str(icon), layout="wide", menu_items={})
     st.html(STYLE)
     chosen = st.navigation(
         {

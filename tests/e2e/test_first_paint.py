@@ -37,12 +37,18 @@ def test_a_link_to_a_page_opens_it_in_the_frame_of_the_app_on_a_server_nobody_ha
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_pages_are_painted_without_torch(unvisited: Server, page: Page) -> None:
+def test_pages_are_painted_without_torch_and_without_another_server(
+    unvisited: Server, page: Page
+) -> None:
     """The Generate page warms the models up after it has painted; that it imports nothing to paint
     is a page test."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     for path in ("/", "/gallery", "/train", "/evaluate", "/theory"):
         open_page(page, unvisited, path)
         assert not unvisited.loaded("libtorch"), path
+    own = (unvisited.url, unvisited.url.replace("http", "ws"), "data:", "blob:")
+    assert asked and [url for url in asked if not url.startswith(own)] == []
 
 
 def test_the_first_page_is_painted_nearly_as_soon_as_a_heading_alone(
