@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,7 +66,7 @@ def run(
 
 @app.command()
 def show(experiment: Which, as_json: AsJson = False) -> None:
-    """Tell what an experiment has come to."""
+    """Tell what an experiment has come to, also one of the example study."""
     _print(_find(experiment), as_json=as_json)
 
 
@@ -74,7 +75,7 @@ def stop(experiment: Which, as_json: AsJson = False) -> None:
     """Stop an experiment and the runs that it had started. What is done is kept."""
     from cdp.cli import runs
 
-    runs.stop(_find(experiment).id, as_json)
+    runs.stop(_find_own(experiment).id, as_json)
 
 
 @app.command()
@@ -82,7 +83,7 @@ def resume(experiment: Which, wait: Wait = False, as_json: AsJson = False) -> No
     """Let an experiment that was stopped, killed or failed go on."""
     from cdp.work import launch
 
-    found = _find(experiment)
+    found = _find_own(experiment)
     launch.resume(found.id)
     if wait:
         _conclude(found.id, as_json=as_json)
@@ -106,7 +107,7 @@ def extend(
     from cdp.experiments.begin import extend_run, more
     from cdp.experiments.files import read_experiment
 
-    found = _find(experiment)
+    found = _find_own(experiment)
     if file is not None and (seeds or attack or hours):
         raise InputError("file: give a file, or --seeds, --attack and --hours, not both")
     if file is not None:
@@ -125,16 +126,30 @@ def extend(
 
 
 def _find(text: str) -> Run:
-    """The experiment meant. Raises MissingError where there is none."""
-    from cdp.work.records import list_runs
+    """The experiment meant, the user's own before one of the example study. Raises MissingError
+    that lists the names where there is none."""
+    from cdp.experiments.begin import experiments
 
-    everything = [run for run in list_runs() if run.kind == NAME]
-    found = only(text, [run for run in everything if run.name == text])
+    everything = experiments(shipped=True)
+    named = [run for run in everything if run.name == text]
+    own = [run for run in named if not run.shipped]
+    begun = [run for run in everything if text and run.id.startswith(text)]
+    found = only(text, own, named, begun)
     if found is not None:
         return found
-    run = find(text)
-    if run.kind != NAME:
-        raise MissingError(f"run {run.id} is no experiment but of kind {run.kind}")
+    with suppress(MissingError):
+        run = find(text)
+        raise InputError(f"run {run.id} is no experiment but of kind {run.kind}")
+    known = ", ".join(dict.fromkeys(run.name for run in everything)) or "none yet"
+    raise MissingError(f"experiment {text[:80]!r} is unknown: there are {known}")
+
+
+def _find_own(text: str) -> Run:
+    """Likewise. Raises InputError for one that is read only."""
+    from cdp.work.records import require_own
+
+    run = _find(text)
+    require_own(run)
     return run
 
 

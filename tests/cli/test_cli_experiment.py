@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cdp.paths import ASSETS
 from tests.cli.command import cdp, cdp_json
 from tests.work.inprocess import here as here
 
@@ -52,3 +53,16 @@ def test_from_a_file_to_a_verdict_that_a_second_run_repeats_at_once(
     file.write_text(SMALL.replace("seeds: [0]", "seeds: [0, 1]"))
     refused = cdp("experiment", "run", str(file), code=2)
     assert "experiment extend small --file" in refused
+
+
+def test_one_of_the_example_study_is_told_and_never_changed(
+    cdp_home: Path, here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "is unknown: there are none yet" in cdp("experiment", "show", "pair", code=2)
+    monkeypatch.setenv("CDP_EXAMPLE", str(ASSETS / "study"))
+    told = cdp_json("experiment", "show", "pair")
+    assert told["name"] == "pair" and told["verdict"] in cdp("experiment", "show", told["run"])
+    for action in ("stop", "resume"):
+        assert "which is read only" in cdp("experiment", action, "pair", code=2)
+    assert "which is read only" in cdp("experiment", "extend", "pair", "--seeds", "1", code=2)
+    assert ", pair" in cdp("experiment", "show", "nothing", code=2)

@@ -4,11 +4,13 @@ it the chosen runs, and what is done to all of them at once: star, tag, note, ar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from cdp.errors import CdpError
 from cdp.results.labels import LONGEST_NOTE, change_labels
 from cdp.results.rows import Row
 from cdp.results.table import LONGEST, column_named
@@ -26,6 +28,7 @@ from cdp.ui.kit.widgets import pick, reported
 from cdp.ui.kit.words import plain, sentence_of, split_tags
 from cdp.values.naming import told_apart
 from cdp.values.text import counted
+from cdp.work.records import get_run
 
 EXAMPLES = {
     "night trades": "words in name, state, tags, note, method, network, data, sets and seed",
@@ -179,7 +182,7 @@ def _list(state: ComparisonPage, here: Mapping[str, Row], listed: Sequence[Row])
         st.markdown(f"**{len(state.chosen):,} runs are chosen**")
         return
     ids = list(dict.fromkeys([*(row.id for row in listed[:MOST_OFFERED]), *state.chosen]))
-    called = [here[i].name if i in here else f"{i[:60]} (not here)" for i in ids]
+    called = [here[i].name if i in here else _called(i) for i in ids]
     names = dict(zip(ids, told_apart(called, ids), strict=True))
     # Its own changes leave it as it is; any other makes it anew, with what is chosen then.
     key = f"compare_chosen_{hash((state.turn, state.picks, tuple(names.items())))}"
@@ -191,6 +194,13 @@ def _list(state: ComparisonPage, here: Mapping[str, Row], listed: Sequence[Row])
         **reported(key, list(state.chosen), state.choose),
         placeholder="tick runs in the table, or type a name here",
     )
+
+
+def _called(run_id: str) -> str:
+    """A run that is not of this workspace."""
+    with suppress(CdpError):
+        return f"{get_run(run_id).name} (example)"
+    return f"{run_id[:60]} (not here)"
 
 
 def _actions(picked: Sequence[Row]) -> None:
