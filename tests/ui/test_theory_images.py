@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +202,11 @@ def test_a_separation_of_nothing_has_a_place_at_the_edge_and_is_called_so() -> N
 )
 def test_the_title_claims_what_the_interval_allows(ratio: Interval, said: str) -> None:
     assert said in finding(placed(ratio, some(10.0)))
+
+
+def test_nothing_is_claimed_of_fewer_than_ten_images_a_class() -> None:
+    place = placed(replace(some(1.4), n=1), some(10.0))
+    assert finding(place) == "Nothing is claimed of mine: fewer than 10 images a class"
 
 
 def test_caveats_name_the_nearest_pair_and_warn_of_encoders_that_may_have_guided() -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from cdp.config.fields import fields_of, quoted
 from cdp.config.theory import MOST_APART, MOST_DIMS, TheoryConfig
+from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.tasks.theory import Place, caveats, place_of, place_rows
 from cdp.ui.components.chart import chart
 from cdp.ui.kit.ask import Waiting, take_back
@@ -166,9 +167,12 @@ def spotted(name: str, ratio: Interval, angle: Interval, off: float) -> Placed:
 
 
 def finding(place: Place) -> str:
-    """The finding of the map: how separable the set is. Its figures stand above."""
+    """The finding of the map: how separable the set is, by the rule of all pages on small sets. Its
+    figures stand above."""
     ratio, angle = place.figures.ratio, place.figures.angle
     assert ratio is not None and angle is not None  # only such sets are on the map
+    if ratio.n < LEAST_A_CLASS * len(place.class_names):
+        return f"Nothing is claimed of {place.name}: {FEW}"
     if ratio.value <= LEAST:
         return f"The classes of {place.name} cannot be told apart in these features"
     word = "as separable as" if ratio.low <= 1 <= ratio.high else "more separable than"
