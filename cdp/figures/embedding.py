@@ -54,7 +54,7 @@ rows takes from the panels' height."""
 BUTTONS = 26
 """Pixels of the mode bar, which titles leave free."""
 PANEL_LETTERS = 30
-"""Of a set's name in a line over its panel."""
+"""Of a line over a panel."""
 LABEL_FROM = 3
 """Points of a class from which its name stands at their centre."""
 LETTER_PX, LABEL_PX = 6.6, 20
@@ -196,10 +196,17 @@ def _apart(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 def _titles(embedding: Embedding) -> list[str]:
     counts = np.bincount(embedding.which, minlength=len(embedding.names))
-    return [
-        f"{'<br>'.join(map(as_text, wrap(name, PANEL_LETTERS)))} · n = {count:,}"
-        for name, count in zip(embedding.names, counts, strict=True)
-    ]
+    return [_title(*of) for of in zip(embedding.names, counts, strict=True)]
+
+
+def _title(name: str, count: int) -> str:
+    """On lines that a panel beside others has room for."""
+    lines, size = wrap(name, PANEL_LETTERS) or [""], f"n = {count:,}"
+    if len(f"{lines[-1]} · {size}") > PANEL_LETTERS:
+        lines.append(size)
+    else:
+        lines[-1] += f" · {size}"
+    return "<br>".join(map(as_text, lines))
 
 
 def _checked(values: np.ndarray, n: int, name: str, dtype: type[np.generic]) -> np.ndarray:

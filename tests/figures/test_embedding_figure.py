@@ -7,6 +7,7 @@ import base64
 import itertools
 import json
 import time
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -188,6 +189,9 @@ def test_panels_have_linked_axes_of_equal_scale_and_the_names_and_sizes_of_their
     assert names == [(f"class {k}", f"class-{k}", x) for x in panels for k in range(3)]
     axes = (layout.xaxis, layout.xaxis3, layout.yaxis)
     assert [axis.title.text for axis in axes] == ["", "PCA 1", "PCA 2"]
+    long = replace(embedding, names=("fashion-mnist-none-64-seed0", *embedding.names[1:]))
+    first = embedding_scatter(long, key="k", **look).layout.annotations[0].text
+    assert first == f"fashion-mnist-none-64-seed0<br>n = {counts[0]}"
 
 
 def test_the_names_of_classes_stand_at_their_centres_apart_and_not_where_a_class_is_absent() -> (
