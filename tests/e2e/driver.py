@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -86,7 +85,7 @@ def _wait_until_up(health: str, process: subprocess.Popen[bytes], log: Path) -> 
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         with (
-            contextlib.suppress(urllib.error.URLError, ConnectionError),
+            contextlib.suppress(OSError),
             urllib.request.urlopen(health, timeout=2) as answer,
         ):
             if answer.status == 200:
