@@ -212,8 +212,8 @@ def main() -> int:
     short = given.minutes < MINUTES
     folder, log = results.folder(quick=short), results.folder(quick=True) / "soak.log"
     figures, lines = soak(given.minutes, given.seed, log)
-    settings = {"seed": given.seed, "tabs": len(people.TABS), "kill every": KILL_EVERY}
-    settings |= {"disk": DISK if faults.in_own_mounts() else "not filled"}
+    settings = {"quick": short, "seed": given.seed, "tabs": len(people.TABS)}
+    settings |= {"kill every": KILL_EVERY, "disk": DISK if faults.in_own_mounts() else "not filled"}
     stepped = any(figure.name == "steps of the clock" for figure in figures)
     notes, load = _notes(stepped), (before, load_now())
     result = Result(NAME, TITLE, tuple(figures), settings, machine(), load, notes)
