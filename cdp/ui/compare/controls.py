@@ -199,7 +199,9 @@ def _list(state: ComparisonPage, here: Mapping[str, Row], listed: Sequence[Row])
 def _called(run_id: str) -> str:
     """A run that is not of this workspace."""
     with suppress(CdpError):
-        return f"{get_run(run_id).name} (example)"
+        run = get_run(run_id)
+        if run.shipped:
+            return f"{run.name} (example)"
     return f"{run_id[:60]} (not here)"
 
 
